@@ -1,0 +1,47 @@
+# Warnings, sanitizers and third-party libraries, as interface targets. Nothing global.
+include_guard()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(ZLIB REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+
+add_library(laurel_warnings INTERFACE)
+target_compile_options(laurel_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wimplicit-fallthrough -Wundef $<$<BOOL:${LAUREL_WERROR}>:-Werror>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # false positives of g++ 12 in std::string
+
+add_library(laurel_sanitize INTERFACE)
+if(LAUREL_SANITIZE)
+  target_compile_options(laurel_sanitize INTERFACE -fsanitize=${LAUREL_SANITIZE}
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(laurel_sanitize INTERFACE -fsanitize=${LAUREL_SANITIZE})
+endif()
+
+# Fuzzed code is instrumented wherever it lives, the fuzzer's main only in the fuzz targets.
+add_library(laurel_fuzz INTERFACE)
+if(LAUREL_FUZZERS)
+  target_compile_options(laurel_sanitize INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(laurel_sanitize INTERFACE -fsanitize=address,undefined)
+  target_link_options(laurel_fuzz INTERFACE -fsanitize=fuzzer)
+endif()
+
+find_program(LAUREL_CCACHE ccache)
+if(LAUREL_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${LAUREL_CCACHE}")
+endif()
+find_program(LAUREL_MOLD mold)
+if(LAUREL_MOLD)
+  target_link_options(laurel_warnings INTERFACE -fuse-ld=mold)
+endif()
+if(LAUREL_TESTS)
+  find_package(GTest REQUIRED)
+endif()

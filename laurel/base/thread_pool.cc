@@ -1,0 +1,112 @@
+#include "laurel/base/thread_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+namespace laurel {
+namespace {
+
+thread_local const ThreadPool* current_pool = nullptr;
+
+}  // namespace
+
+int num_usable_cores() {
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+ThreadPool::ThreadPool(int num_threads) {
+  const int count = num_threads > 0 ? num_threads : num_usable_cores();
+  errors_.resize(static_cast<std::size_t>(count));
+  workers_.reserve(static_cast<std::size_t>(count - 1));
+  for (int thread = 1; thread < count; ++thread) {
+    workers_.emplace_back([this, thread] { worker_loop(thread); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  start_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::worker_loop(int thread) {
+  current_pool = this;
+  std::uint64_t seen = 0;
+  while (true) {
+    const std::function<void(int)>* body;
+    {
+      std::unique_lock lock(mutex_);
+      start_.wait(lock, [&] { return stopping_ || generation_ != seen; });
+      if (stopping_) return;
+      seen = generation_;
+      body = body_;
+    }
+    try {
+      (*body)(thread);
+    } catch (...) {
+      errors_[static_cast<std::size_t>(thread)] = std::current_exception();
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      if (--pending_ == 0) done_.notify_one();
+    }
+  }
+}
+
+void ThreadPool::run(const std::function<void(int)>& body) {
+  if (current_pool == this) {  // nested: this thread does every share in turn
+    for (int thread = 0; thread < num_threads(); ++thread) body(thread);
+    return;
+  }
+  const std::lock_guard caller_lock(caller_mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    body_ = &body;
+    pending_ = static_cast<int>(workers_.size());
+    ++generation_;
+  }
+  start_.notify_all();
+  const ThreadPool* const outer_pool = current_pool;
+  current_pool = this;
+  try {
+    body(0);
+  } catch (...) {
+    errors_[0] = std::current_exception();
+  }
+  current_pool = outer_pool;
+  {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return pending_ == 0; });
+  }
+  std::exception_ptr first;
+  for (std::exception_ptr& error : errors_) {
+    if (error && !first) first = error;
+    error = nullptr;
+  }
+  if (first) std::rethrow_exception(first);
+}
+
+void ThreadPool::parallel_for(std::int64_t count, std::int64_t grain, const RangeBody& body) {
+  if (count <= 0) return;
+  const std::int64_t step = std::max<std::int64_t>(1, grain);
+  const std::int64_t num_grains = (count + step - 1) / step;
+  const std::int64_t num_shares = std::min<std::int64_t>(num_grains, num_threads());
+  if (num_shares == 1) {
+    body(0, count, 0);
+    return;
+  }
+  run([&](int thread) {
+    if (thread >= num_shares) return;
+    const std::int64_t begin = num_grains * thread / num_shares * step;
+    const std::int64_t end = std::min(count, num_grains * (thread + 1) / num_shares * step);
+    if (begin < end) body(begin, end, thread);
+  });
+}
+
+}  // namespace laurel
