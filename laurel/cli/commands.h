@@ -1,0 +1,18 @@
+// The subcommands. Each add_x declares one on the app, with its options, help and the function that runs it.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace laurel::cli {
+
+void add_info(CLI::App& app);
+void add_score(CLI::App& app);
+void add_eval(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_explain(CLI::App& app);
+void add_convert(CLI::App& app);
+void add_mini(CLI::App& app);
+
+}  // namespace laurel::cli
