@@ -11,7 +11,8 @@ namespace laurel {
 template <typename T>
 T checked_add(T a, T b, std::string_view where) {
   T sum;
-  if (__builtin_add_overflow(a, b, &sum)) throw UserError("{}: size overflow: {} + {}", where, a, b);
+  if (__builtin_add_overflow(a, b, &sum))
+    throw UserError("{}: size overflow: {} + {}", where, a, b);
   return sum;
 }
 

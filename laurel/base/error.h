@@ -1,5 +1,5 @@
-// Errors of the whole program. A failed command is an exception of one of three kinds; a failed item (a JSONL
-// line, say) is a value (laurel/base/result.h).
+// Errors of the whole program. A failed command is an exception of one of three kinds; a failed
+// item (a JSONL line, say) is a value (laurel/base/result.h).
 //
 // Text: `<where>: <what is wrong>, expected <x>, got <y>[; <hint>]`: lower case, no full stop.
 #pragma once

@@ -68,7 +68,8 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   if (file.value < 0) fail(path, "open");
   const std::uint64_t size = regular_file_size(file.value, path);
   if (size > max_bytes) {
-    throw UserError("{}: file too large, expected at most {} bytes, got {}", path.string(), max_bytes, size);
+    throw UserError("{}: file too large, expected at most {} bytes, got {}", path.string(),
+                    max_bytes, size);
   }
   std::string content(size, '\0');
   std::size_t filled = 0;
@@ -112,7 +113,8 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
-  if (fs::is_directory(path_)) throw UserError("{}: is a directory, expected a file name", path_.string());
+  if (fs::is_directory(path_))
+    throw UserError("{}: is a directory, expected a file name", path_.string());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail(path_, "create");
   buffer_.reserve(kWriteBuffer);

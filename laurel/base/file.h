@@ -34,8 +34,9 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// A file being written. It appears under `path` only after commit(); until then the bytes are in a temporary file
-// beside it, which the destructor removes. Throws IoError (also for a full disk, at write() or commit()).
+// A file being written. It appears under `path` only after commit(); until then the bytes are in a
+// temporary file beside it, which the destructor removes. Throws IoError (also for a full disk, at
+// write() or commit()).
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -59,8 +60,9 @@ class AtomicFile {
 // Writes the whole file through AtomicFile.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
-// A directory being filled. It appears under `path` only after commit(); the destructor removes what was not
-// committed. If `path` exists and is not an empty directory, the constructor throws UserError.
+// A directory being filled. It appears under `path` only after commit(); the destructor removes
+// what was not committed. If `path` exists and is not an empty directory, the constructor throws
+// UserError.
 class AtomicDirectory {
  public:
   explicit AtomicDirectory(std::filesystem::path path);

@@ -10,7 +10,9 @@ struct Fingerprinter::State {
   XXH3_state_t xxh;
 };
 
-Fingerprinter::Fingerprinter() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->xxh); }
+Fingerprinter::Fingerprinter() : state_(std::make_unique<State>()) {
+  XXH3_128bits_reset(&state_->xxh);
+}
 
 Fingerprinter::~Fingerprinter() = default;
 

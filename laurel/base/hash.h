@@ -1,4 +1,5 @@
-// Content fingerprints for manifests and rules (XXH3, 128 bits). They identify, they do not authenticate.
+// Content fingerprints for manifests and rules (XXH3, 128 bits). They identify, they do not
+// authenticate.
 #pragma once
 
 #include <cstddef>

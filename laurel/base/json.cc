@@ -27,7 +27,8 @@ const Json* find_value(const Json& object, std::string_view key) {
 
 Json parse_json(std::string_view text, std::string_view where) {
   const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMaxDepth) throw UserError("{}: JSON nested deeper than {} levels", where, kMaxDepth);
+    if (depth > kMaxDepth)
+      throw UserError("{}: JSON nested deeper than {} levels", where, kMaxDepth);
     return true;
   };
   try {
@@ -43,7 +44,8 @@ Json read_json_file(const std::filesystem::path& path) {
   return parse_json(read_file(path), path.string());
 }
 
-std::optional<std::int64_t> get_int(const Json& object, std::string_view key, std::string_view where) {
+std::optional<std::int64_t> get_int(const Json& object, std::string_view key,
+                                    std::string_view where) {
   const Json* value = find_value(object, key);
   if (value == nullptr) return std::nullopt;
   if (!value->is_number_integer()) wrong_type(*value, key, where, "an integer");
@@ -67,7 +69,8 @@ std::optional<bool> get_bool(const Json& object, std::string_view key, std::stri
   return value->get<bool>();
 }
 
-std::optional<std::string> get_string(const Json& object, std::string_view key, std::string_view where) {
+std::optional<std::string> get_string(const Json& object, std::string_view key,
+                                      std::string_view where) {
   const Json* value = find_value(object, key);
   if (value == nullptr) return std::nullopt;
   if (!value->is_string()) wrong_type(*value, key, where, "a string");

@@ -15,7 +15,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Total units done so far, and the total if it is now known better. Draws at most ten times a second.
+  // Total units done so far, and the total if it is now known better. Draws at most ten times a
+  // second.
   void update(std::int64_t done, std::int64_t total = -1);
   // Removes the line.
   void finish();

@@ -1,4 +1,5 @@
-// A value or the one-sentence reason why there is none: for failures that belong to one item of many.
+// A value or the one-sentence reason why there is none: for failures that belong to one item of
+// many.
 #pragma once
 
 #include <string>

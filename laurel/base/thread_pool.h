@@ -1,5 +1,5 @@
-// Threads with a static partition of work, so that what a thread does depends only on the range and the number of
-// threads, never on timing.
+// Threads with a static partition of work, so that what a thread does depends only on the range and
+// the number of threads, never on timing.
 #pragma once
 
 #include <condition_variable>
@@ -12,8 +12,8 @@
 
 namespace laurel {
 
-// A fixed set of threads. One parallel_for at a time: calls from several threads wait for one another; a call from
-// inside a task runs inline on that thread.
+// A fixed set of threads. One parallel_for at a time: calls from several threads wait for one
+// another; a call from inside a task runs inline on that thread.
 class ThreadPool {
  public:
   // num_threads counts the calling thread; 0 means one per usable core (respects CPU affinity).
@@ -24,8 +24,9 @@ class ThreadPool {
 
   int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(begin, end, thread) on disjoint ranges that cover [0, count): at most one per thread, cut at multiples
-  // of `grain`. Thread 0 is the caller. Returns when all are done; rethrows the exception of the lowest thread.
+  // Calls body(begin, end, thread) on disjoint ranges that cover [0, count): at most one per
+  // thread, cut at multiples of `grain`. Thread 0 is the caller. Returns when all are done;
+  // rethrows the exception of the lowest thread.
   using RangeBody = std::function<void(std::int64_t begin, std::int64_t end, int thread)>;
   void parallel_for(std::int64_t count, std::int64_t grain, const RangeBody& body);
 

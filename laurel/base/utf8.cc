@@ -24,7 +24,8 @@ std::size_t find_invalid_utf8(std::string_view text) {
       i += 3;
       continue;
     }
-    if (!continues(i + 3) || (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90)) return i;
+    if (!continues(i + 3) || (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90))
+      return i;
     i += 4;
   }
   return std::string_view::npos;

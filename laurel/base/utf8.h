@@ -8,10 +8,12 @@
 
 namespace laurel {
 
-// Offset of the first byte that does not begin a valid sequence, or npos when all of `text` is valid.
+// Offset of the first byte that does not begin a valid sequence, or npos when all of `text` is
+// valid.
 std::size_t find_invalid_utf8(std::string_view text);
 
-// Decodes the code point at `offset` and advances past it. Precondition: valid UTF-8, offset < size.
+// Decodes the code point at `offset` and advances past it. Precondition: valid UTF-8, offset <
+// size.
 inline char32_t decode_utf8(std::string_view text, std::size_t& offset) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[offset + i]); };
   const unsigned char lead = byte(0);

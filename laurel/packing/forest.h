@@ -1,7 +1,9 @@
-// The prefix forest: token sequences laid out so that no token is computed twice and none is padding.
+// The prefix forest: token sequences laid out so that no token is computed twice and none is
+// padding.
 //
-// A segment is a run of tokens with a parent (or none); a sequence is the path from a root to a score point. All
-// segments of a pack lie back to back in one [num_tokens, hidden] matrix. Integers only: no tensors here.
+// A segment is a run of tokens with a parent (or none); a sequence is the path from a root to a
+// score point. All segments of a pack lie back to back in one [num_tokens, hidden] matrix. Integers
+// only: no tensors here.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +12,9 @@
 
 namespace laurel::packing {
 
-// A sequence to score: its tokens up to and including the scored one. The first token has position `first_position`
-// (1 where a masked first BOS was removed, else 0). Sequences with different first positions never share.
+// A sequence to score: its tokens up to and including the scored one. The first token has position
+// `first_position` (1 where a masked first BOS was removed, else 0). Sequences with different first
+// positions never share.
 struct Sequence {
   std::span<const std::int32_t> tokens;  // not empty
   std::int32_t first_position = 0;
@@ -43,8 +46,9 @@ struct PlanOptions {
   bool share_prefixes = true;      // false: every sequence is a root of its own
 };
 
-// Packs that contain every sequence exactly once. Deterministic. Sequences are grouped by common prefix, so the packs'
-// order is not the input's; results find their way back through ScorePoint::sequence.
+// Packs that contain every sequence exactly once. Deterministic. Sequences are grouped by common
+// prefix, so the packs' order is not the input's; results find their way back through
+// ScorePoint::sequence.
 std::vector<Pack> plan_packs(std::span<const Sequence> sequences, const PlanOptions& options = {});
 
 // Counts for reports: tokens before sharing, and rows after it.

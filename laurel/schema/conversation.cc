@@ -5,14 +5,16 @@
 namespace laurel::schema {
 
 Messages messages_from_json(const Json& list, std::string_view where) {
-  if (!list.is_array()) throw UserError("{}: expected a list of messages, got {}", where, list.type_name());
+  if (!list.is_array())
+    throw UserError("{}: expected a list of messages, got {}", where, list.type_name());
   if (list.empty()) throw UserError("{}: expected at least one message, got an empty list", where);
   Messages messages;
   messages.reserve(list.size());
   for (const Json& item : list) {
     const std::string place = fmt::format("{}: message {}", where, messages.size() + 1);
     if (!item.is_object()) {
-      throw UserError("{}: expected an object with role and content, got {}", place, item.type_name());
+      throw UserError("{}: expected an object with role and content, got {}", place,
+                      item.type_name());
     }
     Message message;
     for (const auto& [key, value] : item.items()) {

@@ -9,8 +9,8 @@
 
 namespace laurel::schema {
 
-// One turn. `extra` holds further members of the message's JSON object (tool_calls, name, …) for the chat template;
-// an empty object in the ordinary case.
+// One turn. `extra` holds further members of the message's JSON object (tool_calls, name, …) for
+// the chat template; an empty object in the ordinary case.
 struct Message {
   std::string role;
   std::string content;
@@ -19,8 +19,8 @@ struct Message {
 
 using Messages = std::vector<Message>;
 
-// Parses a list of {"role", "content", …}. `where` begins the UserError's text. Refuses a list that is empty, a message
-// without a string role or a string content.
+// Parses a list of {"role", "content", …}. `where` begins the UserError's text. Refuses a list that
+// is empty, a message without a string role or a string content.
 Messages messages_from_json(const Json& list, std::string_view where);
 // {"role", "content", extra members}, in this order.
 Json to_json(const Message& message);

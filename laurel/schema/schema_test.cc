@@ -26,7 +26,8 @@ TEST(Messages, KeepsExtraMembersInOrder) {
 TEST(Messages, RefusesWhatIsNoMessage) {
   EXPECT_EQ(error_of("{}"), "row: expected a list of messages, got object");
   EXPECT_EQ(error_of("[]"), "row: expected at least one message, got an empty list");
-  EXPECT_EQ(error_of("[1]"), "row: message 1: expected an object with role and content, got number");
+  EXPECT_EQ(error_of("[1]"),
+            "row: message 1: expected an object with role and content, got number");
   EXPECT_EQ(error_of(R"([{"content":"x"}])"), "row: message 1: expected a non-empty \"role\"");
   EXPECT_EQ(error_of(R"([{"role":"user"}])"), "row: message 1: expected a string \"content\"");
   EXPECT_EQ(error_of(R"([{"role":"user","content":3}])"),
@@ -41,8 +42,10 @@ TEST(ScoringRule, SaysWhatItDoes) {
   rule.truncation = TruncationSide::kRight;
   rule.rounding = RewardRounding::kF16;
   EXPECT_EQ(describe(rule),
-            "Rule \"transformers\". No chat template. No special tokens beyond those the template writes. The reward "
-            "is read at the last token that is not the pad token 7 (from config.json). At most 2048 tokens, cut on "
+            "Rule \"transformers\". No chat template. No special tokens beyond those the template "
+            "writes. The reward "
+            "is read at the last token that is not the pad token 7 (from config.json). At most "
+            "2048 tokens, cut on "
             "the right. Computed in float32, reward rounded to float16.");
   const Json json = to_json(rule);
   EXPECT_EQ(json["pad_token_id"], 7);

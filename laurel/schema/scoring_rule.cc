@@ -16,7 +16,9 @@ std::string_view to_string(TruncationSide side) {
   return "?";
 }
 
-std::string_view to_string(ComputeType compute) { return compute == ComputeType::kF32 ? "f32" : "bf16"; }
+std::string_view to_string(ComputeType compute) {
+  return compute == ComputeType::kF32 ? "f32" : "bf16";
+}
 
 Json to_json(const ScoringRule& rule) {
   Json json;
@@ -28,7 +30,8 @@ Json to_json(const ScoringRule& rule) {
   json["double_bos"] = rule.double_bos == DoubleBos::kMaskFirst ? "mask first" : "drop";
   json["pad_token_id"] = rule.pad_token_id ? Json(*rule.pad_token_id) : Json();
   json["pad_source"] = rule.pad_source;
-  json["last_token"] = rule.pad_token_id ? "rightmost token that is not the pad token" : "last token";
+  json["last_token"] =
+      rule.pad_token_id ? "rightmost token that is not the pad token" : "last token";
   json["truncation"] = to_string(rule.truncation);
   json["max_length"] = rule.max_length > 0 ? Json(rule.max_length) : Json();
   json["compute"] = to_string(rule.compute);
@@ -41,21 +44,25 @@ std::string describe(const ScoringRule& rule) {
   if (rule.template_source.empty()) {
     text += "No chat template. ";
   } else {
-    text += fmt::format("Chat template from {} (hash {}). ", rule.template_source, rule.template_hash.substr(0, 12));
+    text += fmt::format("Chat template from {} (hash {}). ", rule.template_source,
+                        rule.template_hash.substr(0, 12));
   }
   if (rule.template_date) {
-    text += fmt::format("The template prints today's date, which is frozen to {}. ", *rule.template_date);
+    text += fmt::format("The template prints today's date, which is frozen to {}. ",
+                        *rule.template_date);
   }
   if (rule.special_tokens == SpecialTokens::kTemplateOnly) {
     text += "No special tokens beyond those the template writes. ";
   } else if (rule.double_bos == DoubleBos::kMaskFirst) {
-    text += "The tokenizer's special tokens are added; of two BOS the first is hidden from attention. ";
+    text +=
+        "The tokenizer's special tokens are added; of two BOS the first is hidden from attention. ";
   } else {
     text += "The tokenizer's special tokens are added, but never a second BOS. ";
   }
   if (rule.pad_token_id) {
-    text += fmt::format("The reward is read at the last token that is not the pad token {} (from {}). ",
-                        *rule.pad_token_id, rule.pad_source);
+    text +=
+        fmt::format("The reward is read at the last token that is not the pad token {} (from {}). ",
+                    *rule.pad_token_id, rule.pad_source);
   } else {
     text += "The reward is read at the last token (no pad token). ";
   }
@@ -64,9 +71,11 @@ std::string describe(const ScoringRule& rule) {
   } else if (rule.truncation == TruncationSide::kError) {
     text += fmt::format("More than {} tokens is an error. ", rule.max_length);
   } else {
-    text += fmt::format("At most {} tokens, cut on the {}. ", rule.max_length, to_string(rule.truncation));
+    text += fmt::format("At most {} tokens, cut on the {}. ", rule.max_length,
+                        to_string(rule.truncation));
   }
-  text += rule.compute == ComputeType::kF32 ? "Computed in float32" : "Computed with bfloat16 rounding";
+  text +=
+      rule.compute == ComputeType::kF32 ? "Computed in float32" : "Computed with bfloat16 rounding";
   text += rule.rounding == RewardRounding::kF16 ? ", reward rounded to float16." : ".";
   return text;
 }
