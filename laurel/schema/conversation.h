@@ -1,8 +1,10 @@
 // What is scored: messages, and conversations made of them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "laurel/base/json.h"
@@ -18,6 +20,10 @@ struct Message {
 };
 
 using Messages = std::vector<Message>;
+
+// What can be scored: messages (rendered with the chat template), text that is already rendered, or
+// token ids.
+using Conversation = std::variant<Messages, std::string, std::vector<std::int32_t>>;
 
 // Parses a list of {"role", "content", …}. `where` begins the UserError's text. Refuses a list that
 // is empty, a message without a string role or a string content.

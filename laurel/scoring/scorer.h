@@ -5,7 +5,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "laurel/base/result.h"
@@ -28,8 +27,7 @@ struct ScorerOptions {
   bool share_prefixes = true;         // speed only, never the reward
 };
 
-// What can be scored: messages (rendered with the chat template), text that is already rendered, or token ids.
-using Conversation = std::variant<schema::Messages, std::string, std::vector<std::int32_t>>;
+using schema::Conversation;
 
 struct Reward {
   float value = 0;
