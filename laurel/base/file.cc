@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -49,9 +50,18 @@ void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   }
 }
 
-// A sibling name that no other process uses.
+// A sibling name that nothing else uses, in this process or another.
 fs::path temporary_name(const fs::path& path) {
-  return fs::path(fmt::format("{}.{}.tmp", path.string(), ::getpid()));
+  static std::atomic<unsigned> counter = 0;
+  return fs::path(fmt::format("{}.{}-{}.tmp", path.string(), ::getpid(), ++counter));
+}
+
+// O_NONBLOCK: opening a named pipe by mistake must not wait for a writer. It does nothing to
+// regular files.
+int open_for_reading(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) fail(path, "open");
+  return descriptor;
 }
 
 // Makes a rename durable. Best effort: some file systems refuse to sync a directory.
@@ -64,8 +74,7 @@ void sync_parent(const fs::path& path) {
 }  // namespace
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.value < 0) fail(path, "open");
+  const Descriptor file{open_for_reading(path)};
   const std::uint64_t size = regular_file_size(file.value, path);
   if (size > max_bytes) {
     throw UserError("{}: file too large, expected at most {} bytes, got {}", path.string(),
@@ -87,8 +96,7 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
 }
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.value < 0) fail(path, "open");
+  const Descriptor file{open_for_reading(path)};
   size_ = regular_file_size(file.value, path);
   if (size_ == 0) return;
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value, 0);
@@ -112,10 +120,19 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
-  if (fs::is_directory(path_))
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  if (path_.empty()) throw UserError("output file: empty name, expected a file name");
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path_, ignored);
+  if (fs::is_directory(status)) {
     throw UserError("{}: is a directory, expected a file name", path_.string());
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  }
+  if (!fs::exists(status) || fs::is_regular_file(status)) {
+    temporary_ = temporary_name(path_);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  } else {  // a pipe or device: there is nothing to rename, and /dev/null must stay what it is
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+  }
   if (descriptor_ < 0) fail(path_, "create");
   buffer_.reserve(kWriteBuffer);
 }
@@ -123,7 +140,7 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(tempo
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::string_view bytes) {
@@ -138,6 +155,10 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   flush();
+  if (temporary_.empty()) {
+    if (::close(std::exchange(descriptor_, -1)) != 0) fail(path_, "finish writing");
+    return;
+  }
   if (::fsync(descriptor_) != 0) fail(path_, "sync");
   if (::close(std::exchange(descriptor_, -1)) != 0 ||
       ::rename(temporary_.c_str(), path_.c_str()) != 0) {
@@ -156,17 +177,19 @@ void write_file(const fs::path& path, std::string_view bytes) {
 }
 
 AtomicDirectory::AtomicDirectory(fs::path path) : path_(std::move(path)) {
+  if (path_.empty()) throw UserError("output directory: empty name, expected a directory name");
+  const fs::path last = path_.filename();
+  if (last == "." || last == "..")
+    path_ = fs::absolute(path_).lexically_normal();  // cannot be renamed to
   while (path_.has_relative_path() && path_.filename().empty()) path_ = path_.parent_path();
-  temporary_ = temporary_name(path_);
   std::error_code error;
   if (fs::exists(path_, error) && !(fs::is_directory(path_, error) && fs::is_empty(path_, error))) {
     throw UserError("{}: already exists, expected a new or empty directory", path_.string());
   }
   if (path_.has_parent_path()) fs::create_directories(path_.parent_path(), error);
-  fs::remove_all(temporary_, error);
-  if (!fs::create_directory(temporary_, error)) {
-    throw IoError("{}: cannot create directory: {}", path_.string(), error.message());
-  }
+  const fs::path staging = temporary_name(path_);
+  if (::mkdir(staging.c_str(), 0755) != 0) fail(path_, "create directory");
+  temporary_ = staging;
 }
 
 AtomicDirectory::~AtomicDirectory() {

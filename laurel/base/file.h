@@ -52,7 +52,7 @@ class AtomicFile {
   void flush();
 
   std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  std::filesystem::path temporary_;  // empty for a device or pipe
   std::string buffer_;
   int descriptor_ = -1;
 };

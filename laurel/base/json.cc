@@ -19,7 +19,12 @@ const Json* find_value(const Json& object, std::string_view key) {
 [[noreturn]] void wrong_type(const Json& value, std::string_view key, std::string_view where,
                              std::string_view expected) {
   std::string shown = to_line(value);
-  if (shown.size() > kShownValue) shown = shown.substr(0, kShownValue) + "…";
+  if (shown.size() > kShownValue) {
+    std::size_t cut = kShownValue;
+    while ((static_cast<unsigned char>(shown[cut]) & 0xc0) == 0x80)
+      --cut;  // not within a character
+    shown = shown.substr(0, cut) + "…";
+  }
   throw UserError("{}: key \"{}\": expected {}, got {}", where, key, expected, shown);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <utility>
@@ -15,14 +16,17 @@ constexpr std::chrono::milliseconds kRedrawInterval{100};
 }  // namespace
 
 std::string format_duration(double seconds) {
-  const auto whole = static_cast<std::int64_t>(std::lround(std::max(0.0, seconds)));
+  constexpr double kLongest = 1e12;  // beyond it (and for NaN) the number means nothing
+  const auto whole = static_cast<std::int64_t>(std::llround(std::clamp(seconds, 0.0, kLongest)));
   if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
   if (whole >= 60) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} s", whole);
 }
 
 std::string format_count(std::int64_t count) {
-  std::string digits = std::to_string(count < 0 ? -count : count);
+  const auto bits = static_cast<std::uint64_t>(count);
+  std::string digits =
+      std::to_string(count < 0 ? ~bits + 1 : bits);  // -count overflows for the smallest
   for (auto i = static_cast<std::int64_t>(digits.size()) - 3; i > 0; i -= 3) {
     digits.insert(static_cast<std::size_t>(i), ",");
   }
@@ -33,7 +37,7 @@ std::string format_bytes(std::uint64_t bytes) {
   constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
   auto value = static_cast<double>(bytes);
   int unit = 0;
-  while (value >= 1000 && unit < 4) {
+  while (value >= (unit == 0 ? 1000 : 999.95) && unit < 4) {  // what would print as 1000.0
     value /= 1000;
     ++unit;
   }

@@ -3,11 +3,27 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "laurel/base/error.h"
 
 namespace laurel {
 namespace {
 
 thread_local const ThreadPool* current_pool = nullptr;
+
+// Marks the calling thread as inside a task of the pool.
+class PoolScope {
+ public:
+  explicit PoolScope(const ThreadPool* pool) : outer_(std::exchange(current_pool, pool)) {}
+  ~PoolScope() { current_pool = outer_; }
+  PoolScope(const PoolScope&) = delete;
+  PoolScope& operator=(const PoolScope&) = delete;
+
+ private:
+  const ThreadPool* outer_;
+};
 
 }  // namespace
 
@@ -21,12 +37,19 @@ ThreadPool::ThreadPool(int num_threads) {
   const int count = num_threads > 0 ? num_threads : num_usable_cores();
   errors_.resize(static_cast<std::size_t>(count));
   workers_.reserve(static_cast<std::size_t>(count - 1));
-  for (int thread = 1; thread < count; ++thread) {
-    workers_.emplace_back([this, thread] { worker_loop(thread); });
+  try {
+    for (int thread = 1; thread < count; ++thread) {
+      workers_.emplace_back([this, thread] { worker_loop(thread); });
+    }
+  } catch (const std::system_error& error) {
+    stop();
+    throw IoError("thread pool: cannot start {} threads: {}", count, error.code().message());
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -72,14 +95,12 @@ void ThreadPool::run(const std::function<void(int)>& body) {
     ++generation_;
   }
   start_.notify_all();
-  const ThreadPool* const outer_pool = current_pool;
-  current_pool = this;
   try {
+    const PoolScope scope(this);
     body(0);
   } catch (...) {
     errors_[0] = std::current_exception();
   }
-  current_pool = outer_pool;
   {
     std::unique_lock lock(mutex_);
     done_.wait(lock, [&] { return pending_ == 0; });
@@ -92,13 +113,22 @@ void ThreadPool::run(const std::function<void(int)>& body) {
   if (first) std::rethrow_exception(first);
 }
 
+// Work for one thread needs no waking of the others, but keeps other callers out like all work:
+// they may share what belongs to thread 0.
+void ThreadPool::run_alone(const std::function<void()>& body) {
+  if (current_pool == this) return body();
+  const std::lock_guard caller_lock(caller_mutex_);
+  const PoolScope scope(this);
+  body();
+}
+
 void ThreadPool::parallel_for(std::int64_t count, std::int64_t grain, const RangeBody& body) {
   if (count <= 0) return;
   const std::int64_t step = std::max<std::int64_t>(1, grain);
   const std::int64_t num_grains = (count + step - 1) / step;
   const std::int64_t num_shares = std::min<std::int64_t>(num_grains, num_threads());
   if (num_shares == 1) {
-    body(0, count, 0);
+    run_alone([&] { body(0, count, 0); });
     return;
   }
   run([&](int thread) {

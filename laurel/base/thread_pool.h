@@ -17,6 +17,7 @@ namespace laurel {
 class ThreadPool {
  public:
   // num_threads counts the calling thread; 0 means one per usable core (respects CPU affinity).
+  // Throws IoError when the system refuses that many.
   explicit ThreadPool(int num_threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -35,6 +36,8 @@ class ThreadPool {
 
  private:
   void worker_loop(int thread);
+  void run_alone(const std::function<void()>& body);
+  void stop();
 
   std::vector<std::thread> workers_;
   std::mutex caller_mutex_;  // one run() at a time
