@@ -72,6 +72,7 @@ class Scorer {
   Result<std::string> render(const Conversation& conversation) const;
 
   const schema::ScoringRule& rule() const;
+  // The first call reads all weights once, for the fingerprint.
   const ModelFacts& facts() const;
   // Sums over all score() calls so far.
   ScoreStatistics statistics() const;

@@ -1,0 +1,26 @@
+#include "laurel/model/family.h"
+
+#include <algorithm>
+
+namespace laurel::model {
+namespace {
+
+constexpr Family kFamilies[] = {
+    {"llama", "Llama", configure_llama},
+    {"qwen2", "Qwen2", configure_qwen2},
+};
+
+}  // namespace
+
+std::span<const Family> families() { return kFamilies; }
+
+const Family* find_family(std::string_view architecture) {
+  const auto* found = std::find_if(std::begin(kFamilies), std::end(kFamilies), [&](const Family& family) {
+    if (!architecture.starts_with(family.stem)) return false;
+    const std::string_view suffix = architecture.substr(family.stem.size());
+    return suffix == kRewardSuffix || suffix == kLanguageSuffix;
+  });
+  return found == std::end(kFamilies) ? nullptr : found;
+}
+
+}  // namespace laurel::model

@@ -1,0 +1,213 @@
+#include "laurel/scoring/scorer.h"
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+
+#include "laurel/base/error.h"
+#include "laurel/base/file.h"
+#include "laurel/base/half.h"
+#include "laurel/base/hash.h"
+#include "laurel/base/thread_pool.h"
+#include "laurel/chat/encoder.h"
+#include "laurel/hub/resolve.h"
+#include "laurel/kernels/ops.h"
+#include "laurel/model/reward_model.h"
+#include "laurel/packing/forest.h"
+#include "laurel/tokenizer/tokenizer.h"
+
+namespace laurel::scoring {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+chat::RuleOptions rule_options(const ScorerOptions& options) {
+  chat::RuleOptions rule;
+  if (options.rule == "reward-bench") {
+    rule.rule = chat::RuleName::kRewardBench;
+  } else if (options.rule != "transformers") {
+    throw UserError("option rule: unknown rule, expected transformers or reward-bench, got {}", options.rule);
+  }
+  if (options.max_length < 0) throw UserError("option max-length: expected a positive number, got {}", options.max_length);
+  if (options.max_length > 0) rule.max_length = options.max_length;
+  if (options.truncation == "error") {
+    rule.truncation = schema::TruncationSide::kError;
+  } else if (options.truncation == "left") {
+    rule.truncation = schema::TruncationSide::kLeft;
+  } else if (options.truncation == "right") {
+    rule.truncation = schema::TruncationSide::kRight;
+  } else if (!options.truncation.empty()) {
+    throw UserError("option truncation: expected error, left or right, got {}", options.truncation);
+  }
+  if (options.dtype == "bf16") {
+    rule.compute = schema::ComputeType::kBF16;
+  } else if (options.dtype != "f32") {
+    throw UserError("option dtype: expected f32 or bf16, got {}", options.dtype);
+  }
+  rule.template_file = options.template_file;
+  if (!options.template_date.empty()) rule.template_date = options.template_date;
+  return rule;
+}
+
+std::int64_t check_batch_tokens(std::int64_t batch_tokens) {
+  if (batch_tokens < 1) throw UserError("option batch-tokens: expected a positive number, got {}", batch_tokens);
+  return batch_tokens;
+}
+
+// A conversation ready for the model: the tokens up to the scored one, or why there are none.
+struct Prepared {
+  Result<chat::Encoded> encoded;
+  // What the model computes: without masked tokens at the start and anything after the scored position.
+  packing::Sequence sequence() const {
+    const chat::Encoded& item = encoded.value();
+    const auto first = static_cast<std::size_t>(item.num_masked);
+    const auto last = static_cast<std::size_t>(item.scored_index);
+    return {std::span(item.ids).subspan(first, last + 1 - first), static_cast<std::int32_t>(item.num_masked)};
+  }
+};
+
+}  // namespace
+
+struct Scorer::Impl {
+  ScorerOptions options;
+  chat::RuleOptions rule_settings;
+  mutable ThreadPool pool;
+  hub::ResolvedModel files;
+  model::RewardModel reward_model;
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
+  chat::Encoder encoder;
+  mutable std::mutex mutex;  // one score() at a time
+  mutable ScoreStatistics totals;
+  mutable std::once_flag facts_once;
+  mutable ModelFacts model_facts;
+
+  explicit Impl(const ScorerOptions& given)
+      : options(given),
+        rule_settings(rule_options(given)),
+        pool(given.num_threads),
+        files(hub::resolve_model(given.model)),
+        reward_model(load_options(), pool),
+        tokenizer(std::make_shared<tokenizer::Tokenizer>(tokenizer::Tokenizer::load(files.directory))),
+        encoder(files.directory, tokenizer, reward_model.config().pad_token_id, rule_settings) {
+    check_batch_tokens(options.batch_tokens);
+  }
+
+  model::LoadOptions load_options() const {
+    model::LoadOptions load;
+    load.directory = files.directory;
+    load.adapter = options.adapter;
+    if (rule_settings.compute == schema::ComputeType::kBF16) load.precision = model::Precision::kBF16;
+    return load;
+  }
+
+  Result<chat::Encoded> encode(const Conversation& conversation) const;
+  std::vector<Result<Reward>> score(std::span<const Conversation> batch) const;
+  void fill_facts() const;
+};
+
+Result<chat::Encoded> Scorer::Impl::encode(const Conversation& conversation) const {
+  Result<chat::Encoded> encoded = [&] {
+    if (const auto* messages = std::get_if<schema::Messages>(&conversation)) return encoder.encode(*messages);
+    if (const auto* text = std::get_if<std::string>(&conversation)) return encoder.encode_text(*text);
+    return encoder.encode_ids(std::get<std::vector<std::int32_t>>(conversation));
+  }();
+  if (!encoded.ok()) return encoded;
+  const std::int64_t vocab_size = reward_model.config().vocab_size;
+  for (const tokenizer::TokenId id : encoded.value().ids) {
+    if (id < 0 || id >= vocab_size) {
+      return Failure{fmt::format("token id {} is outside the model's vocabulary of {}", id, vocab_size)};
+    }
+  }
+  if (encoded.value().scored_index < encoded.value().num_masked) {
+    return Failure{"the scored position is hidden from attention"};
+  }
+  return encoded;
+}
+
+std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> batch) const {
+  const std::lock_guard lock(mutex);
+  const Clock::time_point start = Clock::now();
+  const auto count = static_cast<std::int64_t>(batch.size());
+  std::vector<Prepared> prepared(batch.size(), Prepared{Failure{""}});
+  pool.parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto index = static_cast<std::size_t>(i);
+      prepared[index].encoded = encode(batch[index]);
+    }
+  });
+
+  std::vector<Result<Reward>> results(batch.size(), Failure{""});
+  std::vector<packing::Sequence> sequences;
+  std::vector<std::size_t> owners;  // [sequences] index into batch
+  for (std::size_t i = 0; i < prepared.size(); ++i) {
+    if (!prepared[i].encoded.ok()) {
+      results[i] = Failure{prepared[i].encoded.message()};
+      continue;
+    }
+    sequences.push_back(prepared[i].sequence());
+    owners.push_back(i);
+  }
+  const std::vector<packing::Pack> packs =
+      packing::plan_packs(sequences, {options.batch_tokens, options.share_prefixes});
+  const bool to_half = encoder.rule().rounding == schema::RewardRounding::kF16;
+  for (const packing::Pack& pack : packs) {
+    const std::vector<float> rewards = reward_model.forward(pack, pool);
+    for (std::size_t k = 0; k < rewards.size(); ++k) {
+      const std::size_t owner = owners[static_cast<std::size_t>(pack.score_points[k].sequence)];
+      const chat::Encoded& item = prepared[owner].encoded.value();
+      const float value = to_half ? f16_to_float(float_to_f16(rewards[k])) : rewards[k];
+      results[owner] = Reward{value, static_cast<std::int64_t>(item.ids.size()), item.num_dropped};
+    }
+  }
+  const packing::PlanStatistics plan = packing::statistics(sequences, packs);
+  totals.num_conversations += count;
+  totals.sequence_tokens += plan.sequence_tokens;
+  totals.physical_tokens += plan.physical_tokens;
+  totals.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+  return results;
+}
+
+void Scorer::Impl::fill_facts() const {
+  model_facts.name = options.model;
+  model_facts.architecture = reward_model.config().architecture;
+  model_facts.revision = files.commit;
+  Fingerprinter hash;
+  for (const std::filesystem::path& path : reward_model.files()) {
+    const MappedFile file(path);
+    hash.add(path.filename().string());
+    hash.add(file.bytes());
+  }
+  model_facts.hash = hash.digest();
+  model_facts.tokenizer_hash = tokenizer->hash();
+  model_facts.num_parameters = model::num_parameters(reward_model.config());
+  model_facts.dtype = reward_model.weights().dtype();
+  model_facts.isa = kernels::active_isa();
+  model_facts.num_threads = pool.num_threads();
+}
+
+Scorer::Scorer(const ScorerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+Scorer::~Scorer() = default;
+Scorer::Scorer(Scorer&&) noexcept = default;
+Scorer& Scorer::operator=(Scorer&&) noexcept = default;
+
+std::vector<Result<Reward>> Scorer::score(std::span<const Conversation> batch) const { return impl_->score(batch); }
+
+Result<std::string> Scorer::render(const Conversation& conversation) const {
+  if (const auto* messages = std::get_if<schema::Messages>(&conversation)) return impl_->encoder.render(*messages);
+  if (const auto* text = std::get_if<std::string>(&conversation)) return *text;
+  return std::string();
+}
+
+const schema::ScoringRule& Scorer::rule() const { return impl_->encoder.rule(); }
+
+const ModelFacts& Scorer::facts() const {
+  std::call_once(impl_->facts_once, [this] { impl_->fill_facts(); });
+  return impl_->model_facts;
+}
+
+ScoreStatistics Scorer::statistics() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->totals;
+}
+
+}  // namespace laurel::scoring
