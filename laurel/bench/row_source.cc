@@ -1,0 +1,93 @@
+#include "laurel/bench/row_source.h"
+
+#include <utility>
+
+#include "laurel/base/error.h"
+#include "laurel/formats/line_reader.h"
+
+namespace laurel::bench {
+namespace {
+
+constexpr std::size_t kMaxArrayBytes = std::size_t{1} << 30;
+
+bool is_blank(const std::string& line) {
+  return line.find_first_not_of(" \t") == std::string::npos;
+}
+
+void require_object(const Row& row) {
+  if (!row.object.is_object()) {
+    throw UserError("{}: expected a JSON object, got {}", row.where, row.object.type_name());
+  }
+}
+
+// JSON lines. `first` is the first line that is not blank, already read.
+class LineRows : public RowSource {
+ public:
+  LineRows(formats::LineReader reader, std::string first)
+      : reader_(std::move(reader)), line_(std::move(first)), pending_(true) {}
+
+  bool next(Row& row) override {
+    while (!pending_) {
+      if (!reader_.next(line_)) return false;
+      pending_ = !is_blank(line_);
+    }
+    pending_ = false;
+    row.where = fmt::format("{}: line {}", reader_.name(), reader_.line_number());
+    row.object = parse_json(line_, row.where);
+    require_object(row);
+    return true;
+  }
+
+ private:
+  formats::LineReader reader_;
+  std::string line_;
+  bool pending_;
+};
+
+class ArrayRows : public RowSource {
+ public:
+  ArrayRows(Json rows, std::string name) : rows_(std::move(rows)), name_(std::move(name)) {}
+
+  bool next(Row& row) override {
+    if (index_ == rows_.size()) return false;
+    row.object = std::move(rows_[index_++]);
+    row.where = fmt::format("{}: row {}", name_, index_);
+    require_object(row);
+    return true;
+  }
+
+ private:
+  Json rows_;
+  std::string name_;
+  std::size_t index_ = 0;
+};
+
+Json read_array(formats::LineReader& reader, std::string text) {
+  std::string line;
+  while (reader.next(line)) {
+    if (text.size() + line.size() > kMaxArrayBytes) {
+      throw UserError("{}: JSON array too large, expected at most {} bytes; use JSON lines",
+                      reader.name(), kMaxArrayBytes);
+    }
+    text += '\n';
+    text += line;
+  }
+  return parse_json(text, reader.name());
+}
+
+}  // namespace
+
+std::unique_ptr<RowSource> open_rows(const std::string& path) {
+  formats::LineReader reader(path);
+  std::string line;
+  do {
+    if (!reader.next(line)) throw UserError("{}: no rows, expected at least one", reader.name());
+  } while (is_blank(line));
+  if (line[line.find_first_not_of(" \t")] != '[')
+    return std::make_unique<LineRows>(std::move(reader), std::move(line));
+  Json rows = read_array(reader, std::move(line));
+  if (rows.empty()) throw UserError("{}: no rows, expected at least one", reader.name());
+  return std::make_unique<ArrayRows>(std::move(rows), reader.name());
+}
+
+}  // namespace laurel::bench

@@ -1,0 +1,28 @@
+// Rows of a data file, one JSON object each, whatever the file's form.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "laurel/base/json.h"
+
+namespace laurel::bench {
+
+struct Row {
+  Json object;
+  std::string where;  // "data.jsonl: line 3": begins the text of errors about this row
+};
+
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+  // The next row; false at the end. Throws UserError for a row that is no JSON object, IoError for
+  // a failing read.
+  virtual bool next(Row& row) = 0;
+};
+
+// JSON lines or one JSON array of objects, plain, gzip or zstd; recognized by content. A further
+// form (Parquet) is a further RowSource and a line in this function.
+std::unique_ptr<RowSource> open_rows(const std::string& path);
+
+}  // namespace laurel::bench
