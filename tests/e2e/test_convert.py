@@ -1,0 +1,61 @@
+"""GGUF to a Hugging Face directory."""
+
+import json
+import pathlib
+import struct
+
+from support import Case, base_model, fixed_head_model, gguf
+
+
+def safetensors_header(path):
+    with open(path, "rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        return json.loads(file.read(size))
+
+
+class Convert(Case):
+    def test_gives_an_ordinary_directory(self):
+        names = {p.name for p in base_model().iterdir()}
+        self.assertLessEqual({"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}, names)
+        config = json.loads((base_model() / "config.json").read_text())
+        self.assertEqual(config["architectures"], ["LlamaForCausalLM"])
+        self.assertEqual((config["hidden_size"], config["num_hidden_layers"]), (576, 30))
+        self.assertEqual((config["num_attention_heads"], config["num_key_value_heads"]), (9, 3))
+
+    def test_dtype_is_kept(self):
+        for dtype, name in (("bf16", "BF16"), ("f32", "F32")):
+            header = safetensors_header(base_model(dtype) / "model.safetensors")
+            header.pop("__metadata__", None)
+            self.assertEqual({entry["dtype"] for entry in header.values()}, {name})
+            self.assertEqual(header["model.layers.3.mlp.up_proj.weight"]["shape"], [1536, 576])
+
+    def test_refuses_to_overwrite(self):
+        self.refuse("convert", "--from", gguf(), "--to", base_model(), says=["already exists"])
+
+    def test_refuses_what_is_no_gguf(self):
+        wrong = self.path("wrong.gguf")
+        wrong.write_bytes(b"GGML" + bytes(100))
+        self.refuse("convert", "--from", wrong, "--to", self.path("out"), says=["wrong.gguf"])
+        self.assertEqual(self.left_in_folder("wrong.gguf"), [])
+
+    def test_refuses_a_file_that_was_cut_off(self):
+        cut = self.path("cut.gguf")
+        with open(gguf(), "rb") as file:
+            cut.write_bytes(file.read(20_000_000))
+        self.refuse("convert", "--from", cut, "--to", self.path("out"), says=["cut.gguf"])
+        self.assertEqual(self.left_in_folder("cut.gguf"), [])
+
+    def test_missing_file(self):
+        self.refuse("convert", "--from", self.path("none.gguf"), "--to", self.path("out"), status=3, says=["none.gguf"])
+
+    def test_fixed_head_is_the_same_everywhere(self):
+        path = fixed_head_model() / "model.safetensors"
+        header = safetensors_header(path)
+        begin, end = header["score.weight"]["data_offsets"]
+        with open(path, "rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            file.seek(8 + size + begin)
+            head = file.read(end - begin)
+        self.assertEqual(len(head), 576 * 2)
+        golden = pathlib.Path(__file__).parent / "fixed_head_start.hex"
+        self.assertEqual(head[:16].hex(), golden.read_text().strip())
