@@ -1,9 +1,13 @@
 // Preference pairs: {"chosen", "rejected"} as message lists, as answers to a "prompt" (string or
 // message list), or as whole transcripts in the "\n\nHuman: … \n\nAssistant: …" form of the HH
 // data.
+#include <algorithm>
+#include <variant>
+
 #include "laurel/base/error.h"
 #include "laurel/bench/readers.h"
 #include "laurel/bench/row_fields.h"
+#include "laurel/schema/input_row.h"
 
 namespace laurel::bench {
 namespace {
@@ -39,38 +43,24 @@ schema::Messages parse_transcript(std::string_view text, const std::string& wher
   return messages;
 }
 
-schema::Messages read_prompt(const Row& row) {
-  const Json& prompt = required(row, "prompt");
-  if (prompt.is_string()) return {{"user", prompt.get<std::string>(), Json::object()}};
-  return schema::messages_from_json(prompt, row.where + ": key \"prompt\"");
-}
-
 schema::Messages read_side(const Row& row, std::string_view key) {
   const Json& side = required(row, key);
   const std::string where = fmt::format("{}: key \"{}\"", row.where, key);
-  if (side.is_array()) {
-    schema::Messages messages = schema::messages_from_json(side, where);
-    // With a prompt of its own beside it, the list may hold the answer only.
-    if (messages.size() == 1 && row.object.contains("prompt")) {
-      schema::Messages whole = read_prompt(row);
-      whole.push_back(std::move(messages.front()));
-      return whole;
-    }
-    return messages;
-  }
-  if (!side.is_string()) {
-    throw UserError("{}: expected a string or a list of messages, got {}", where, side.type_name());
-  }
-  const std::string text = side.get<std::string>();
-  if (!row.object.contains("prompt") && is_transcript(text)) return parse_transcript(text, where);
-  if (!row.object.contains("prompt")) {
+  const auto prompt = row.object.find("prompt");
+  const bool has_prompt = prompt != row.object.end() && !prompt->is_null();
+  if (!has_prompt && side.is_string()) {
+    const std::string text = side.get<std::string>();
+    if (is_transcript(text)) return parse_transcript(text, where);
     throw UserError(
-        "{}: a string needs a \"prompt\" beside it, or the form \"\\n\\nHuman: … \\n\\nAssistant: "
-        "…\"",
+        "{}: expected a list of messages, a string with a \"prompt\" beside it, or the form "
+        "\"\\n\\nHuman: … \\n\\nAssistant: …\"",
         where);
   }
-  schema::Messages messages = read_prompt(row);
-  messages.push_back({"assistant", text, Json::object()});
+  schema::Messages messages = std::get<schema::Messages>(
+      schema::join_completion(has_prompt ? &*prompt : nullptr, side, where));
+  if (messages.size() < 2) {
+    throw UserError("{}: expected a prompt and an answer, got one message", where);
+  }
   return messages;
 }
 

@@ -1,0 +1,21 @@
+// Text for HTML: escaping, numbers, and the page around a report. Pages are self-contained: styles
+// inside, no scripts, nothing fetched.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace laurel::report {
+
+// `text` as element content or attribute value. Control characters that HTML forbids become U+FFFD.
+std::string escape_html(std::string_view text);
+
+// A share as people write it: 0.7219 is "72.2".
+std::string percent(double share);
+// Four significant digits: "0.5338", "-12.25", "1.2e-05".
+std::string number(double value);
+
+// A whole page around `body`, which is HTML already.
+std::string html_page(std::string_view title, std::string_view body);
+
+}  // namespace laurel::report
