@@ -1,5 +1,9 @@
 # Thin: each target installs what it needs (tools/setup) and calls one script.
+# PYTHON=/path/to/python3: an interpreter that has what `parity` needs, instead of .venv.
 .DEFAULT_GOAL := help
+ifdef PYTHON
+export LAUREL_PYTHON := $(PYTHON)
+endif
 .PHONY: help demo test bench parity format build clean
 
 help:
