@@ -9,6 +9,10 @@ foreach(module ${LAUREL_MODULES})
     list(APPEND laurel_installed laurel_${module})
   endif()
 endforeach()
+if(TARGET laurel)
+  set_target_properties(laurel PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+endif()
+
 # Only a build with the whole library below the scorer can be used from elsewhere.
 if(NOT TARGET laurel_scoring)
   return()
@@ -25,7 +29,6 @@ install(TARGETS ${laurel_installed} laurel_laurel EXPORT laurel
 install(EXPORT laurel NAMESPACE laurel:: FILE laurel-targets.cmake DESTINATION ${laurel_package_dir})
 if(TARGET laurel)
   install(TARGETS laurel RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  set_target_properties(laurel PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 endif()
 
 # scorer.h and what it includes.

@@ -24,7 +24,7 @@ class Help(Case):
         self.assertRegex(self.succeed("--version").stdout.decode(), r"\d+\.\d+\.\d+")
 
     def test_no_command_shows_the_way(self):
-        self.refuse(says=["--help"])
+        self.assertIn("laurel COMMAND --help", self.succeed().stdout.decode())
 
 
 class WrongOptions(Case):
