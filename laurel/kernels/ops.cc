@@ -1,6 +1,5 @@
 #include "laurel/kernels/ops.h"
 
-#include "laurel/base/error.h"
 #include "laurel/kernels/reference.h"
 
 namespace laurel::kernels {
@@ -14,16 +13,6 @@ void store(const std::vector<double>& values, Matrix y) {
 }
 
 }  // namespace
-
-void linear(ConstMatrix x, const Weight& weight, const VectorParameter& bias, Matrix y,
-            Accumulate accumulate, ThreadPool& pool) {
-  pool.parallel_for(x.rows, 1, [&](std::int64_t begin, std::int64_t end, int) {
-    const Matrix part{y.row(begin), end - begin, y.cols, y.stride};
-    store(reference::linear({x.row(begin), end - begin, x.cols, x.stride}, weight, bias, part,
-                            accumulate),
-          part);
-  });
-}
 
 void embedding(std::span<const std::int32_t> ids, const Weight& table, Matrix out, ThreadPool&) {
   store(reference::embedding(ids, table), out);
@@ -53,15 +42,5 @@ void forest_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v,
                       const AttentionShape& shape, Matrix out, ThreadPool&) {
   store(reference::forest_attention(q, k, v, segments, runs, shape, out.rows), out);
 }
-
-const char* active_isa() { return "SCALAR"; }
-
-void select_isa(std::string_view name) {
-  if (name != "best" && name != "scalar") {
-    throw UserError("instruction set: unknown name, expected best or scalar, got {}", name);
-  }
-}
-
-std::vector<std::string> available_isas() { return {"scalar"}; }
 
 }  // namespace laurel::kernels

@@ -1,0 +1,172 @@
+// linear() against OpenBLAS's sgemm on the shapes of real models, as a table of speed ratios.
+//
+// kernels_gemm_bench [--isa NAME] [--threads N] [--rounds N] [--filter TEXT] [--rows 64,256,1024]
+// Both run alternately in every round; the figures are medians over the rounds. OpenBLAS multiplies
+// float32; the ratio for bf16 weights is against the same sgemm. It chooses its own instruction set
+// (environment OPENBLAS_CORETYPE).
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "laurel/base/half.h"
+#include "laurel/kernels/ops.h"
+
+#ifdef LAUREL_HAVE_OPENBLAS
+#include <cblas.h>
+#endif
+
+namespace laurel::kernels {
+namespace {
+
+struct Shape {
+  const char* model;
+  std::int64_t in;
+  std::int64_t out;
+};
+
+constexpr Shape kShapes[] = {
+    {"SmolLM2-135M", 576, 576},   {"SmolLM2-135M", 576, 192},    {"SmolLM2-135M", 576, 1536},
+    {"SmolLM2-135M", 1536, 576},  {"Llama-3.2-1B", 2048, 2048},  {"Llama-3.2-1B", 2048, 512},
+    {"Llama-3.2-1B", 2048, 8192}, {"Llama-3.2-1B", 8192, 2048},  {"Llama-3.1-8B", 4096, 4096},
+    {"Llama-3.1-8B", 4096, 1024}, {"Llama-3.1-8B", 4096, 14336}, {"Llama-3.1-8B", 14336, 4096},
+};
+
+struct Options {
+  std::string isa = "best";
+  std::string filter;
+  std::vector<std::int64_t> rows{64, 256, 1024};
+  int threads = 0;
+  int rounds = 9;
+};
+
+std::vector<std::int64_t> parse_list(std::string_view text) {
+  std::vector<std::int64_t> values;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = text.find(',', at);
+    if (end == std::string_view::npos) end = text.size();
+    values.push_back(std::atoll(std::string(text.substr(at, end - at)).c_str()));
+    at = end + 1;
+  }
+  return values;
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view key = argv[i];
+    const char* value = argv[i + 1];
+    if (key == "--isa") options.isa = value;
+    if (key == "--filter") options.filter = value;
+    if (key == "--rows") options.rows = parse_list(value);
+    if (key == "--threads") options.threads = std::atoi(value);
+    if (key == "--rounds") options.rounds = std::atoi(value);
+  }
+  return options;
+}
+
+double seconds(const std::function<void()>& run, int repeats) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < repeats; ++i) run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / repeats;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// One shape's data, and the multiplications to compare.
+class Case {
+ public:
+  Case(const Shape& shape, std::int64_t rows, ThreadPool& pool)
+      : shape_(shape), rows_(rows), pool_(pool) {
+    std::mt19937 random(7);
+    std::uniform_real_distribution<float> uniform(-1, 1);
+    for (std::int64_t i = 0; i < rows * shape.in; ++i) x_.push_back(uniform(random));
+    for (std::int64_t i = 0; i < shape.in * shape.out; ++i) {
+      w_.push_back(uniform(random));
+      w_bf16_.push_back(float_to_bf16(w_.back()));
+    }
+    y_.resize(static_cast<std::size_t>(rows * shape.out));
+  }
+
+  void multiply(DType dtype) {
+    const void* data = dtype == DType::kF32 ? static_cast<const void*>(w_.data()) : w_bf16_.data();
+    linear({x_.data(), rows_, shape_.in, shape_.in}, {data, dtype, shape_.out, shape_.in}, {},
+           {y_.data(), rows_, shape_.out, shape_.out}, Accumulate::kNo, pool_);
+  }
+
+  void multiply_openblas() {
+#ifdef LAUREL_HAVE_OPENBLAS
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(rows_),
+                static_cast<int>(shape_.out), static_cast<int>(shape_.in), 1.0f, x_.data(),
+                static_cast<int>(shape_.in), w_.data(), static_cast<int>(shape_.in), 0.0f,
+                y_.data(), static_cast<int>(shape_.out));
+#endif
+  }
+
+  double gflops() const { return 2e-9 * static_cast<double>(rows_ * shape_.in * shape_.out); }
+
+ private:
+  Shape shape_;
+  std::int64_t rows_;
+  ThreadPool& pool_;
+  std::vector<float> x_, w_, y_;
+  std::vector<std::uint16_t> w_bf16_;
+};
+
+void compare(const Shape& shape, std::int64_t rows, const Options& options, ThreadPool& pool) {
+  Case data(shape, rows, pool);
+  const std::function<void()> runs[] = {[&] { data.multiply(DType::kF32); },
+                                        [&] { data.multiply(DType::kBF16); },
+                                        [&] { data.multiply_openblas(); }};
+  std::vector<double> times[3];
+  const int repeats = std::max(1, static_cast<int>(2.0 / data.gflops()));
+  for (int round = -1; round < options.rounds; ++round) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const double time = seconds(runs[i], repeats);
+      if (round >= 0) times[i].push_back(time);
+    }
+  }
+  const double f32 = median(times[0]), bf16 = median(times[1]), blas = median(times[2]);
+  std::printf("%-14s %6d %6d %5d  %8.1f %8.1f", shape.model, static_cast<int>(shape.in),
+              static_cast<int>(shape.out), static_cast<int>(rows), data.gflops() / f32,
+              data.gflops() / bf16);
+#ifdef LAUREL_HAVE_OPENBLAS
+  std::printf("  %8.1f   %5.2f  %5.2f", data.gflops() / blas, blas / f32, blas / bf16);
+#endif
+  std::printf("\n");
+  std::fflush(stdout);
+  static_cast<void>(blas);
+}
+
+int run(const Options& options) {
+  select_isa(options.isa);
+  ThreadPool pool(options.threads);
+  std::printf("linear() on %s, %d threads, GFLOP/s (medians of %d)\n", active_isa(),
+              pool.num_threads(), options.rounds);
+#ifdef LAUREL_HAVE_OPENBLAS
+  openblas_set_num_threads(pool.num_threads());
+  std::printf("OpenBLAS: %s, core %s\n", openblas_get_config(), openblas_get_corename());
+#endif
+  std::printf("%-14s %6s %6s %5s  %8s %8s  %8s   %5s  %5s\n", "model", "K", "N", "M", "f32", "bf16",
+              "OpenBLAS", "f32/", "bf16/");
+  for (const Shape& shape : kShapes) {
+    const std::string name =
+        std::string(shape.model) + " " + std::to_string(shape.in) + "x" + std::to_string(shape.out);
+    if (name.find(options.filter) == std::string::npos) continue;
+    for (const std::int64_t rows : options.rows) compare(shape, rows, options, pool);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace laurel::kernels
+
+int main(int argc, char** argv) { return laurel::kernels::run(laurel::kernels::parse(argc, argv)); }

@@ -1,0 +1,66 @@
+// Choosing the instruction set that every op of this module then runs on.
+#include <fmt/ranges.h>
+
+#include <array>
+#include <cstdint>
+
+#include "laurel/base/error.h"
+#include "laurel/kernels/ops.h"
+#include "laurel/kernels/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "laurel/kernels/isa.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace laurel::kernels::HWY_NAMESPACE {
+const char* target_name() { return hwy::TargetName(HWY_TARGET); }
+}  // namespace laurel::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace laurel::kernels {
+namespace {
+
+HWY_EXPORT(target_name);
+
+struct Isa {
+  std::string_view name;
+  std::int64_t targets;
+};
+
+// Worst first.
+constexpr std::array kIsas{Isa{"scalar", HWY_SCALAR | HWY_EMU128}, Isa{"neon", HWY_NEON},
+                           Isa{"sse4", HWY_SSE4}, Isa{"avx2", HWY_AVX2},
+                           Isa{"avx512", HWY_AVX3 | HWY_AVX3_DL}};
+
+std::int64_t usable_targets() { return hwy::SupportedTargets() & (HWY_TARGETS); }
+
+}  // namespace
+
+const char* active_isa() {
+  if (!hwy::GetChosenTarget().IsInitialized()) select_isa("best");
+  return HWY_DYNAMIC_DISPATCH(target_name)();
+}
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const Isa& isa : kIsas) {
+    if ((isa.targets & usable_targets()) != 0) names.emplace_back(isa.name);
+  }
+  return names;
+}
+
+void select_isa(std::string_view name) {
+  if (name == "best") return hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  for (const Isa& isa : kIsas) {
+    if (isa.name == name && (isa.targets & usable_targets()) != 0)
+      return hwy::GetChosenTarget().Update(isa.targets & usable_targets());
+  }
+  throw UserError("instruction set: not available, expected one of best, {}, got {}",
+                  fmt::join(available_isas(), ", "), name);
+}
+
+}  // namespace laurel::kernels
+#endif

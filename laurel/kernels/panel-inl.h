@@ -1,0 +1,144 @@
+// Weights from their stored form, rows of K elements, to panels that the register tile reads:
+// [depth, kPanelCols] in float32, where column c of the panel is row c of the weight. Compiled once
+// per instruction set.
+#include <cstring>
+
+#include "hwy/highway.h"
+#include "laurel/kernels/parameter.h"
+#include "laurel/kernels/tile-inl.h"
+
+#if defined(LAUREL_KERNELS_PANEL_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAUREL_KERNELS_PANEL_INL_H_
+#undef LAUREL_KERNELS_PANEL_INL_H_
+#else
+#define LAUREL_KERNELS_PANEL_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace laurel::kernels::HWY_NAMESPACE {
+
+// A rectangle of stored elements: `rows` rows, the first at `data`, `row_bytes` apart.
+struct StoredRows {
+  const unsigned char* data = nullptr;
+  std::int64_t row_bytes = 0;
+  std::int64_t rows = 0;
+};
+
+// Element by element: any size, for the edges. Columns past the last row become 0.
+template <DType kDType>
+void expand_slowly(const StoredRows& w, std::int64_t k_begin, std::int64_t k_end, float* panel) {
+  for (std::int64_t k = k_begin; k < k_end; ++k) {
+    float* out = panel + k * kPanelCols;
+    for (std::int64_t c = 0; c < kPanelCols; ++c)
+      out[c] = c < w.rows ? load_element(w.data + c * w.row_bytes, kDType, k) : 0.0f;
+  }
+}
+
+#if HWY_TARGET == HWY_SCALAR
+
+template <DType kDType>
+std::int64_t expand_blocks(const StoredRows&, std::int64_t, float*) {
+  return 0;
+}
+
+#else
+
+// 16 bytes (of f32 or pairs of bf16) or 4 elements (f16) of one row as four 32-bit lanes.
+template <DType kDType>
+HWY_INLINE hn::Vec<hn::Full128<float> > load_four(const unsigned char* p) {
+  const hn::Full128<float> d;
+  if constexpr (kDType == DType::kF16) {
+    const hn::Simd<std::uint8_t, 8, 0> bytes;
+    return hn::PromoteTo(d, hn::BitCast(hn::Simd<hwy::float16_t, 4, 0>(), hn::LoadU(bytes, p)));
+  } else {
+    return hn::BitCast(d, hn::LoadU(hn::Full128<std::uint8_t>(), p));
+  }
+}
+
+// One vector whose 128-bit blocks come from every fourth row, beginning with the one at p.
+template <DType kDType, std::int64_t kNumLanes>
+HWY_INLINE hn::Vec<hn::Simd<float, kNumLanes, 0> > load_row_blocks(const unsigned char* p,
+                                                                   std::int64_t row_bytes) {
+  if constexpr (kNumLanes == 4) {
+    return load_four<kDType>(p);
+  } else {
+    const auto low = load_row_blocks<kDType, kNumLanes / 2>(p, row_bytes);
+    const auto high =
+        load_row_blocks<kDType, kNumLanes / 2>(p + kNumLanes / 2 * row_bytes, row_bytes);
+    return hn::Combine(hn::Simd<float, kNumLanes, 0>(), high, low);
+  }
+}
+
+// The four lanes of a transposed block, in k order; a lane of bf16 is a pair (k, k + 1).
+template <DType kDType>
+HWY_INLINE float* store_lane(Vector v, float* out) {
+  const F32 d;
+  if constexpr (kDType == DType::kBF16) {
+    const hn::RebindToUnsigned<F32> du;
+    const auto bits = hn::BitCast(du, v);
+    hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(bits)), d, out);
+    hn::StoreU(hn::BitCast(d, hn::And(bits, hn::Set(du, 0xffff0000u))), d, out + kPanelCols);
+    return out + 2 * kPanelCols;
+  } else {
+    hn::StoreU(v, d, out);
+    return out + kPanelCols;
+  }
+}
+
+// Transposes kLanes rows of four 32-bit lanes: blocks hold every fourth row, so that 4x4 transposes
+// within the blocks put the rows in order.
+template <DType kDType>
+HWY_INLINE void transpose_four(const unsigned char* p, std::int64_t row_bytes, float* out) {
+  const F32 d;
+  const hn::Repartition<double, F32> dd;
+  const auto r0 = load_row_blocks<kDType, kLanes>(p, row_bytes);
+  const auto r1 = load_row_blocks<kDType, kLanes>(p + row_bytes, row_bytes);
+  const auto r2 = load_row_blocks<kDType, kLanes>(p + 2 * row_bytes, row_bytes);
+  const auto r3 = load_row_blocks<kDType, kLanes>(p + 3 * row_bytes, row_bytes);
+  const auto a = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
+  const auto b = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
+  const auto e = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
+  const auto f = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
+  out = store_lane<kDType>(hn::BitCast(d, hn::InterleaveLower(dd, a, b)), out);
+  out = store_lane<kDType>(hn::BitCast(d, hn::InterleaveUpper(dd, a, b)), out);
+  out = store_lane<kDType>(hn::BitCast(d, hn::InterleaveLower(dd, e, f)), out);
+  store_lane<kDType>(hn::BitCast(d, hn::InterleaveUpper(dd, e, f)), out);
+}
+
+// As much of the depth as whole vectors cover; returns how much.
+template <DType kDType>
+std::int64_t expand_blocks(const StoredRows& w, std::int64_t depth, float* panel) {
+  constexpr std::int64_t kStep = kDType == DType::kBF16 ? 8 : 4;
+  if (w.rows < kPanelCols) return 0;
+  const std::int64_t whole = depth / kStep * kStep;
+  for (std::int64_t half = 0; half < 2; ++half) {
+    const unsigned char* p = w.data + half * kLanes * w.row_bytes;
+    for (std::int64_t k = 0; k < whole; k += kStep) {
+      transpose_four<kDType>(p + k * dtype_size(kDType), w.row_bytes,
+                             panel + k * kPanelCols + half * kLanes);
+    }
+  }
+  return whole;
+}
+
+#endif
+
+template <DType kDType>
+HWY_NOINLINE void expand_panel(const StoredRows& w, std::int64_t depth, float* panel) {
+  expand_slowly<kDType>(w, expand_blocks<kDType>(w, depth, panel), depth, panel);
+}
+
+inline void expand_panel(DType dtype, const StoredRows& w, std::int64_t depth, float* panel) {
+  switch (dtype) {
+    case DType::kBF16:
+      return expand_panel<DType::kBF16>(w, depth, panel);
+    case DType::kF16:
+      return expand_panel<DType::kF16>(w, depth, panel);
+    default:
+      return expand_panel<DType::kF32>(w, depth, panel);
+  }
+}
+
+}  // namespace laurel::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

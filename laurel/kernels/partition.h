@@ -1,0 +1,47 @@
+// How work is cut: into blocks of even size, and over threads. No result depends on it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace laurel::kernels {
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+
+struct Range {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t size() const { return end - begin; }
+};
+
+// Part `index` of `parts` of [0, count), sizes differing by at most one.
+constexpr Range part_of(std::int64_t count, std::int64_t parts, std::int64_t index) {
+  return {count * index / parts, count * (index + 1) / parts};
+}
+
+// A grid of row parts × column parts for at most num_threads threads.
+struct Grid {
+  std::int64_t row_parts = 1;
+  std::int64_t col_parts = 1;
+};
+
+// The grid whose largest part costs least. A part of r rows and c column units costs c · (r +
+// unit_overhead): every thread prepares the columns that it uses.
+inline Grid best_grid(std::int64_t rows, std::int64_t col_units, std::int64_t unit_overhead,
+                      std::int64_t num_threads) {
+  Grid best;
+  std::int64_t best_cost = INT64_MAX;
+  for (std::int64_t cols = 1; cols <= std::min(num_threads, col_units); ++cols) {
+    const std::int64_t row_parts = std::clamp<std::int64_t>(num_threads / cols, 1, rows);
+    const std::int64_t cost =
+        ceil_div(col_units, cols) * (ceil_div(rows, row_parts) + unit_overhead);
+    if (cost < best_cost) {
+      best_cost = cost;
+      best = {row_parts, cols};
+    }
+  }
+  return best;
+}
+
+}  // namespace laurel::kernels

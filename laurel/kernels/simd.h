@@ -1,0 +1,11 @@
+// Google Highway as this module uses it. A file with vector code defines HWY_TARGET_INCLUDE to its
+// own path, includes <hwy/foreach_target.h> after this header, and is then compiled once per
+// instruction set.
+//
+// The vector code wants the number of lanes as a constant, so sets with run-time vector lengths are
+// left out; SSSE3 without SSE4 is too rare to compile everything once more for it.
+#pragma once
+
+#ifndef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#endif
