@@ -1,4 +1,5 @@
-// The subcommands. Each add_x declares one on the app, with its options, help and the function that runs it.
+// The subcommands. Each add_x declares one on the app, with its options, help and the function that
+// runs it.
 #pragma once
 
 namespace CLI {

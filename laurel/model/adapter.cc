@@ -17,14 +17,15 @@ constexpr std::string_view kPrefix = "base_model.model.";
 
 // Settings of other methods than plain LoRA or DoRA: on any of them the merge would be wrong.
 constexpr const char* kUnsupportedKeys[] = {
-    "use_qalora",  "use_bdlora",          "layer_replication", "trainable_token_indices", "target_parameters",
-    "lora_bias",   "alora_invocation_tokens", "arrow_config",  "velora_config",           "monteclora_config",
-    "fan_in_fan_out"};
+    "use_qalora",        "use_bdlora",        "layer_replication",       "trainable_token_indices",
+    "target_parameters", "lora_bias",         "alora_invocation_tokens", "arrow_config",
+    "velora_config",     "monteclora_config", "fan_in_fan_out"};
 // Initializations that change the base weights too.
 constexpr const char* kUnsupportedInits[] = {"pissa", "olora", "loftq", "corda", "lora_ga"};
 
 bool is_set(const Json& value) {
-  return !(value.is_null() || value == false || ((value.is_object() || value.is_array()) && value.empty()));
+  return !(value.is_null() || value == false ||
+           ((value.is_object() || value.is_array()) && value.empty()));
 }
 
 void check_config(const Json& config, std::string_view where) {
@@ -40,21 +41,24 @@ void check_config(const Json& config, std::string_view where) {
     const std::string init = config["init_lora_weights"];
     for (const char* name : kUnsupportedInits) {
       if (init.starts_with(name)) {
-        throw UserError("{}: key \"init_lora_weights\": {} changes the base weights, which is not supported", where,
-                        init);
+        throw UserError(
+            "{}: key \"init_lora_weights\": {} changes the base weights, which is not supported",
+            where, init);
       }
     }
   }
 }
 
-// The value that a rank_pattern or alpha_pattern gives for a module path, if any. Keys are path endings; peft would take
-// them as regular expressions, so one with such characters is refused rather than misread.
+// The value that a rank_pattern or alpha_pattern gives for a module path, if any. Keys are path
+// endings; peft would take them as regular expressions, so one with such characters is refused
+// rather than misread.
 std::optional<double> pattern_value(const Json& config, const char* key, std::string_view module,
                                     std::string_view where) {
   if (!config.contains(key) || !config[key].is_object()) return std::nullopt;
   for (const auto& [pattern, value] : config[key].items()) {
     if (pattern.find_first_of("^$*+?()[]{}|\\") != std::string::npos) {
-      throw UserError("{}: key \"{}\": regular expressions are not supported, got \"{}\"", where, key, pattern);
+      throw UserError("{}: key \"{}\": regular expressions are not supported, got \"{}\"", where,
+                      key, pattern);
     }
     if (module == pattern || module.ends_with("." + pattern)) {
       if (!value.is_number()) throw UserError("{}: key \"{}\": expected numbers", where, key);
@@ -64,11 +68,12 @@ std::optional<double> pattern_value(const Json& config, const char* key, std::st
   return std::nullopt;
 }
 
-double scaling_of(const Json& config, std::string_view module, std::int64_t rank, std::string_view where) {
+double scaling_of(const Json& config, std::string_view module, std::int64_t rank,
+                  std::string_view where) {
   const double alpha = pattern_value(config, "alpha_pattern", module, where)
                            .value_or(get_number(config, "lora_alpha", where).value_or(8));
-  const double expected_rank =
-      pattern_value(config, "rank_pattern", module, where).value_or(get_number(config, "r", where).value_or(8));
+  const double expected_rank = pattern_value(config, "rank_pattern", module, where)
+                                   .value_or(get_number(config, "r", where).value_or(8));
   if (expected_rank != static_cast<double>(rank)) {
     throw UserError("{}: module {}: expected rank {}, got {}", where, module, expected_rank, rank);
   }
@@ -85,18 +90,21 @@ bool strip_suffix(std::string_view& text, std::string_view suffix) {
 
 void require_rank(const formats::TensorView& tensor, std::size_t dimensions) {
   if (tensor.shape.size() != dimensions) {
-    throw UserError("{}: tensor {}: expected {} dimensions, got shape {}", tensor.file, tensor.name, dimensions,
-                    formats::shape_text(tensor.shape));
+    throw UserError("{}: tensor {}: expected {} dimensions, got shape {}", tensor.file, tensor.name,
+                    dimensions, formats::shape_text(tensor.shape));
   }
 }
 
 void sort_tensors(Adapter& adapter) {
   for (const auto& [name, tensor] : adapter.store.tensors()) {
     if (!name.starts_with(kPrefix)) {
-      throw UserError("{}: tensor {}: unexpected name, expected the prefix {}", tensor.file, name, kPrefix);
+      throw UserError("{}: tensor {}: unexpected name, expected the prefix {}", tensor.file, name,
+                      kPrefix);
     }
     std::string_view path = std::string_view(name).substr(kPrefix.size());
-    const auto module = [&]() -> LoraModule& { return adapter.modules[std::string(path) + ".weight"]; };
+    const auto module = [&]() -> LoraModule& {
+      return adapter.modules[std::string(path) + ".weight"];
+    };
     if (strip_suffix(path, ".lora_A.weight")) {
       require_rank(tensor, 2);
       module().a = &tensor;
@@ -107,7 +115,8 @@ void sort_tensors(Adapter& adapter) {
       require_rank(tensor, 1);
       module().magnitude = &tensor;
     } else if (path.find(".lora_") != std::string_view::npos) {
-      throw UserError("{}: tensor {}: this kind of adapter tensor is not supported", tensor.file, name);
+      throw UserError("{}: tensor {}: this kind of adapter tensor is not supported", tensor.file,
+                      name);
     } else {
       adapter.replaced.emplace(path, &tensor);
     }
@@ -125,8 +134,9 @@ Adapter read_adapter(const fs::path& directory) {
   fs::path tensors = directory / "adapter_model.safetensors";
   if (!fs::exists(tensors)) tensors = directory / "adapter_model.bin";
   if (!fs::exists(tensors)) {
-    throw UserError("{}: no adapter tensors, expected adapter_model.safetensors or adapter_model.bin",
-                    directory.string());
+    throw UserError(
+        "{}: no adapter tensors, expected adapter_model.safetensors or adapter_model.bin",
+        directory.string());
   }
   Adapter adapter{formats::TensorStore::open_file(tensors), {}, {}, directory};
   sort_tensors(adapter);
@@ -134,10 +144,11 @@ Adapter read_adapter(const fs::path& directory) {
   const bool dora = get_bool(config, "use_dora", where).value_or(false);
   for (auto& [name, module] : adapter.modules) {
     if (module.a == nullptr || module.b == nullptr || dora != (module.magnitude != nullptr)) {
-      throw UserError("{}: module {}: incomplete, expected lora_A and lora_B{}", directory.string(), name,
-                      dora ? " and lora_magnitude_vector" : " only");
+      throw UserError("{}: module {}: incomplete, expected lora_A and lora_B{}", directory.string(),
+                      name, dora ? " and lora_magnitude_vector" : " only");
     }
-    const std::string_view path = std::string_view(name).substr(0, name.size() - std::string_view(".weight").size());
+    const std::string_view path =
+        std::string_view(name).substr(0, name.size() - std::string_view(".weight").size());
     module.scaling = scaling_of(config, path, module.a->shape[0], where);
   }
   return adapter;
@@ -151,8 +162,8 @@ std::vector<float> to_float(const formats::TensorView& tensor) {
     return values;
   }
   if (tensor.dtype != DType::kBF16 && tensor.dtype != DType::kF16) {
-    throw UserError("{}: tensor {}: expected element type F32, BF16 or F16, got {}", tensor.file, tensor.name,
-                    dtype_name(tensor.dtype));
+    throw UserError("{}: tensor {}: expected element type F32, BF16 or F16, got {}", tensor.file,
+                    tensor.name, dtype_name(tensor.dtype));
   }
   for (std::size_t i = 0; i < count; ++i) {
     std::uint16_t bits;
@@ -162,14 +173,16 @@ std::vector<float> to_float(const formats::TensorView& tensor) {
   return values;
 }
 
-std::vector<float> merge(const LoraModule& module, const formats::TensorView& base, ThreadPool& pool) {
+std::vector<float> merge(const LoraModule& module, const formats::TensorView& base,
+                         ThreadPool& pool) {
   const std::int64_t out = module.b->shape[0];
   const std::int64_t rank = module.a->shape[0];
   const std::int64_t in = module.a->shape[1];
   if (base.shape != std::vector<std::int64_t>{out, in} || module.b->shape[1] != rank) {
-    throw UserError("{}: tensor {}: shapes {} and {} do not fit the weight {} of shape {}", module.a->file,
-                    module.a->name, formats::shape_text(module.b->shape), formats::shape_text(module.a->shape),
-                    base.name, formats::shape_text(base.shape));
+    throw UserError("{}: tensor {}: shapes {} and {} do not fit the weight {} of shape {}",
+                    module.a->file, module.a->name, formats::shape_text(module.b->shape),
+                    formats::shape_text(module.a->shape), base.name,
+                    formats::shape_text(base.shape));
   }
   if (module.magnitude != nullptr && module.magnitude->shape[0] != out) {
     throw UserError("{}: tensor {}: wrong shape, expected [{}], got {}", module.magnitude->file,
@@ -187,7 +200,8 @@ std::vector<float> merge(const LoraModule& module, const formats::TensorView& ba
       for (std::int64_t r = 0; r < rank; ++r) {
         const float factor = b[static_cast<std::size_t>(row * rank + r)];
         const float* source = a.data() + r * in;
-        for (std::int64_t i = 0; i < in; ++i) delta[static_cast<std::size_t>(i)] += factor * source[i];
+        for (std::int64_t i = 0; i < in; ++i)
+          delta[static_cast<std::size_t>(i)] += factor * source[i];
       }
       float* target = merged.data() + row * in;
       double square_sum = 0;
@@ -196,7 +210,8 @@ std::vector<float> merge(const LoraModule& module, const formats::TensorView& ba
         square_sum += static_cast<double>(target[i]) * target[i];
       }
       if (magnitude.empty()) continue;
-      const auto factor = static_cast<float>(magnitude[static_cast<std::size_t>(row)] / std::sqrt(square_sum));
+      const auto factor =
+          static_cast<float>(magnitude[static_cast<std::size_t>(row)] / std::sqrt(square_sum));
       for (std::int64_t i = 0; i < in; ++i) target[i] *= factor;
     }
   });

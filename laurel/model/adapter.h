@@ -1,4 +1,5 @@
-// PEFT LoRA adapters. Format: adapter_config.json and adapter_model.safetensors (or .bin), as peft writes them.
+// PEFT LoRA adapters. Format: adapter_config.json and adapter_model.safetensors (or .bin), as peft
+// writes them.
 #pragma once
 
 #include <filesystem>
@@ -12,7 +13,8 @@
 
 namespace laurel::model {
 
-// One adapted linear layer: W' = W + scaling · B · A, and with DoRA W' = m / ‖W'‖ · W' per output row.
+// One adapted linear layer: W' = W + scaling · B · A, and with DoRA W' = m / ‖W'‖ · W' per output
+// row.
 struct LoraModule {
   const formats::TensorView* a = nullptr;          // [rank, in]
   const formats::TensorView* b = nullptr;          // [out, rank]
@@ -21,17 +23,21 @@ struct LoraModule {
 };
 
 struct Adapter {
-  formats::TensorStore store;                                        // keeps the views alive
-  std::map<std::string, LoraModule, std::less<>> modules;            // by weight name: "model.layers.0.….weight"
-  std::map<std::string, const formats::TensorView*, std::less<>> replaced;  // whole tensors, e.g. "score.weight"
+  formats::TensorStore store;  // keeps the views alive
+  std::map<std::string, LoraModule, std::less<>>
+      modules;  // by weight name: "model.layers.0.….weight"
+  std::map<std::string, const formats::TensorView*, std::less<>>
+      replaced;  // whole tensors, e.g. "score.weight"
   std::filesystem::path directory;
 };
 
 // Throws UserError for a kind of adapter that cannot be merged exactly, naming the key or tensor.
 Adapter read_adapter(const std::filesystem::path& directory);
 
-// The merged weight, float32, [out, in]. `base` has that shape (checked by the caller against the model).
-std::vector<float> merge(const LoraModule& module, const formats::TensorView& base, ThreadPool& pool);
+// The merged weight, float32, [out, in]. `base` has that shape (checked by the caller against the
+// model).
+std::vector<float> merge(const LoraModule& module, const formats::TensorView& base,
+                         ThreadPool& pool);
 
 // The tensor's elements as float32. Throws UserError for an element type other than F32, BF16, F16.
 std::vector<float> to_float(const formats::TensorView& tensor);

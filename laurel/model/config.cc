@@ -14,7 +14,8 @@ namespace {
 constexpr std::int64_t kMaxSize = std::int64_t{1} << 24;
 constexpr std::int64_t kMaxLayers = 4096;
 
-[[noreturn]] void bad_key(const ConfigReader& reader, std::string_view key, std::string_view problem) {
+[[noreturn]] void bad_key(const ConfigReader& reader, std::string_view key,
+                          std::string_view problem) {
   throw UserError("{}: key \"{}\": {}", reader.where(), key, problem);
 }
 
@@ -35,8 +36,8 @@ const Family& require_family(const ConfigReader& reader, const std::string& arch
   for (const Family& family : families()) {
     known += fmt::format("{}{}{}", known.empty() ? "" : ", ", family.stem, kRewardSuffix);
   }
-  throw UserError("{}: key \"architectures\": not supported, expected one of {}, got {}", reader.where(), known,
-                  architecture);
+  throw UserError("{}: key \"architectures\": not supported, expected one of {}, got {}",
+                  reader.where(), known, architecture);
 }
 
 // As transformers: the length of id2label, else num_labels, else 2.
@@ -68,15 +69,18 @@ void read_heads(const ConfigReader& reader, ModelConfig& config) {
   config.num_kv_heads = reader.size_or("num_key_value_heads", config.num_heads, kMaxSize);
   if (config.num_heads % config.num_kv_heads != 0) {
     bad_key(reader, "num_key_value_heads",
-            fmt::format("expected a divisor of {} heads, got {}", config.num_heads, config.num_kv_heads));
+            fmt::format("expected a divisor of {} heads, got {}", config.num_heads,
+                        config.num_kv_heads));
   }
   if (!reader.has("head_dim") && config.hidden_size % config.num_heads != 0) {
     bad_key(reader, "num_attention_heads",
-            fmt::format("expected a divisor of hidden_size {}, got {}", config.hidden_size, config.num_heads));
+            fmt::format("expected a divisor of hidden_size {}, got {}", config.hidden_size,
+                        config.num_heads));
   }
   config.head_dim = reader.size_or("head_dim", config.hidden_size / config.num_heads, 4096);
   if (config.head_dim % 2 != 0) bad_key(reader, "head_dim", "expected an even number");
-  if (config.num_heads * config.head_dim > kMaxSize) bad_key(reader, "num_attention_heads", "too large");
+  if (config.num_heads * config.head_dim > kMaxSize)
+    bad_key(reader, "num_attention_heads", "too large");
 }
 
 }  // namespace
@@ -85,12 +89,14 @@ std::int64_t ConfigReader::size(std::string_view key, std::int64_t limit) const 
   const auto value = get_int(json_, key, where_);
   if (!value) throw UserError("{}: key \"{}\": missing", where_, key);
   if (*value < 1 || *value > limit) {
-    throw UserError("{}: key \"{}\": expected a number between 1 and {}, got {}", where_, key, limit, *value);
+    throw UserError("{}: key \"{}\": expected a number between 1 and {}, got {}", where_, key,
+                    limit, *value);
   }
   return *value;
 }
 
-std::int64_t ConfigReader::size_or(std::string_view key, std::int64_t fallback, std::int64_t limit) const {
+std::int64_t ConfigReader::size_or(std::string_view key, std::int64_t fallback,
+                                   std::int64_t limit) const {
   return has(key) ? size(key, limit) : fallback;
 }
 

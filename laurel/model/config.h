@@ -20,13 +20,13 @@ struct RopeConfig {
   double theta = 10000;
   std::int64_t rotary_dim = 0;  // elements of a head that are rotated, from its start
   double factor = 1;
-  double low_freq_factor = 1;   // llama3
-  double high_freq_factor = 4;  // llama3
+  double low_freq_factor = 1;         // llama3
+  double high_freq_factor = 4;        // llama3
   double original_max_positions = 0;  // llama3, yarn
-  double beta_fast = 32;  // yarn
-  double beta_slow = 1;   // yarn
-  bool truncate = true;   // yarn
-  double attention_scaling = 1;  // multiplies cosines and sines
+  double beta_fast = 32;              // yarn
+  double beta_slow = 1;               // yarn
+  bool truncate = true;               // yarn
+  double attention_scaling = 1;       // multiplies cosines and sines
 };
 
 struct ModelConfig {
@@ -51,9 +51,10 @@ struct ModelConfig {
   std::string dtype;  // torch_dtype as written, for reports; empty if absent
 };
 
-// Parses config.json. Throws UserError naming the key for what is missing, out of range or not supported, and for an
-// architecture that is not in the family table. A language model's config ("…ForCausalLM") is accepted, since an adapter
-// may bring the score head; without one, loading the weights refuses it.
+// Parses config.json. Throws UserError naming the key for what is missing, out of range or not
+// supported, and for an architecture that is not in the family table. A language model's config
+// ("…ForCausalLM") is accepted, since an adapter may bring the score head; without one, loading the
+// weights refuses it.
 ModelConfig parse_config(const Json& json, std::string_view where = "config.json");
 ModelConfig read_config(const std::filesystem::path& directory);
 

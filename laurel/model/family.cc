@@ -15,11 +15,12 @@ constexpr Family kFamilies[] = {
 std::span<const Family> families() { return kFamilies; }
 
 const Family* find_family(std::string_view architecture) {
-  const auto* found = std::find_if(std::begin(kFamilies), std::end(kFamilies), [&](const Family& family) {
-    if (!architecture.starts_with(family.stem)) return false;
-    const std::string_view suffix = architecture.substr(family.stem.size());
-    return suffix == kRewardSuffix || suffix == kLanguageSuffix;
-  });
+  const auto* found =
+      std::find_if(std::begin(kFamilies), std::end(kFamilies), [&](const Family& family) {
+        if (!architecture.starts_with(family.stem)) return false;
+        const std::string_view suffix = architecture.substr(family.stem.size());
+        return suffix == kRewardSuffix || suffix == kLanguageSuffix;
+      });
   return found == std::end(kFamilies) ? nullptr : found;
 }
 

@@ -1,4 +1,5 @@
-// The decoder families. A further one is a file with its reader and a row in the table of family.cc.
+// The decoder families. A further one is a file with its reader and a row in the table of
+// family.cc.
 #pragma once
 
 #include <span>
@@ -12,8 +13,8 @@ namespace laurel::model {
 struct Family {
   std::string_view name;  // "llama"
   std::string_view stem;  // "Llama", of LlamaForSequenceClassification and LlamaForCausalLM
-  // Sets what differs from the common shape: biases, windows, defaults of transformers 4.57.6. Called after the common
-  // keys have been read.
+  // Sets what differs from the common shape: biases, windows, defaults of transformers 4.57.6.
+  // Called after the common keys have been read.
   void (*configure)(const ConfigReader& reader, ModelConfig& config);
 };
 

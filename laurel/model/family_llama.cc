@@ -10,8 +10,9 @@ void configure_llama(const ConfigReader& reader, ModelConfig& config) {
   config.output_bias = attention_bias;
   config.mlp_bias = reader.flag_or("mlp_bias", false);
   if (const auto slices = reader.size_or("pretraining_tp", 1, 1 << 20); slices != 1) {
-    throw UserError("{}: key \"pretraining_tp\": sliced projections are not supported, expected 1, got {}",
-                    reader.where(), slices);
+    throw UserError(
+        "{}: key \"pretraining_tp\": sliced projections are not supported, expected 1, got {}",
+        reader.where(), slices);
   }
 }
 

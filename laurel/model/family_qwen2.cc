@@ -8,8 +8,8 @@ void configure_qwen2(const ConfigReader& reader, ModelConfig& config) {
   config.qkv_bias = true;  // always, whatever the config says
   if (!reader.flag_or("use_sliding_window", false)) return;
 
-  // sliding_window holds a number even where the flag is off; with it on, the layers from max_window_layers have it,
-  // unless layer_types names each layer's kind.
+  // sliding_window holds a number even where the flag is off; with it on, the layers from
+  // max_window_layers have it, unless layer_types names each layer's kind.
   const std::int64_t window = reader.size_or("sliding_window", 4096, std::int64_t{1} << 31);
   if (reader.has("layer_types")) {
     const Json& types = reader.json()["layer_types"];
@@ -21,8 +21,9 @@ void configure_qwen2(const ConfigReader& reader, ModelConfig& config) {
       if (types[layer] == "sliding_attention") {
         config.windows[layer] = window;
       } else if (types[layer] != "full_attention") {
-        throw UserError("{}: key \"layer_types\": expected full_attention or sliding_attention, got {}",
-                        reader.where(), to_line(types[layer]));
+        throw UserError(
+            "{}: key \"layer_types\": expected full_attention or sliding_attention, got {}",
+            reader.where(), to_line(types[layer]));
       }
     }
     return;

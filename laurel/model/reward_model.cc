@@ -46,7 +46,8 @@ std::vector<fs::path> model_files(const fs::path& directory, const formats::Tens
   return files;
 }
 
-// Rows of the pack that some score point reads, ascending, and the query runs that compute just these.
+// Rows of the pack that some score point reads, ascending, and the query runs that compute just
+// these.
 struct ScoredRows {
   std::vector<std::int32_t> rows;
   std::vector<std::int32_t> positions;
@@ -60,8 +61,8 @@ ScoredRows find_scored_rows(const packing::Pack& pack) {
     const packing::Segment& segment = pack.segments[static_cast<std::size_t>(point.segment)];
     const auto row = static_cast<std::int32_t>(segment.row_offset + point.index_in_segment);
     if (scored.rows.empty() || scored.rows.back() != row) {
-      scored.runs.push_back(
-          {point.segment, point.index_in_segment, 1, static_cast<std::int64_t>(scored.rows.size())});
+      scored.runs.push_back({point.segment, point.index_in_segment, 1,
+                             static_cast<std::int64_t>(scored.rows.size())});
       scored.rows.push_back(row);
       scored.positions.push_back(pack.positions[static_cast<std::size_t>(row)]);
     }
@@ -73,8 +74,8 @@ ScoredRows find_scored_rows(const packing::Pack& pack) {
 // The forward pass over one pack. Reads top to bottom like the model's definition.
 class ForwardPass {
  public:
-  ForwardPass(const ModelConfig& config, const Weights& weights, Precision precision, const packing::Pack& pack,
-              ThreadPool& pool)
+  ForwardPass(const ModelConfig& config, const Weights& weights, Precision precision,
+              const packing::Pack& pack, ThreadPool& pool)
       : config_(config),
         weights_(weights),
         precision_(precision),
@@ -82,7 +83,8 @@ class ForwardPass {
         pool_(pool),
         num_rows_(static_cast<std::int64_t>(pack.tokens.size())),
         scored_(find_scored_rows(pack)),
-        angles_(rotary_angles(config.rope, 1 + *std::max_element(pack.positions.begin(), pack.positions.end()))),
+        angles_(rotary_angles(config.rope,
+                              1 + *std::max_element(pack.positions.begin(), pack.positions.end()))),
         x_(num_rows_, config.hidden_size),
         normed_(num_rows_, config.hidden_size),
         q_(num_rows_, config.num_heads * config.head_dim),
@@ -117,8 +119,8 @@ class ForwardPass {
     mlp(layer, x_, normed_, gate_, up_);
   }
 
-  // Only the score points of the last layer are ever read, so all but its keys and values is computed for them alone.
-  // Returns their residual stream, [scored rows, hidden_size].
+  // Only the score points of the last layer are ever read, so all but its keys and values is
+  // computed for them alone. Returns their residual stream, [scored rows, hidden_size].
   Buffer last_layer(std::int64_t index) {
     const LayerWeights& layer = weights_.layer(index);
     const auto count = static_cast<std::int64_t>(scored_.rows.size());
@@ -221,15 +223,17 @@ class ForwardPass {
   Buffer x_, normed_, q_, k_, v_, attended_, gate_, up_;
 };
 
-Weights load_weights(const LoadOptions& options, const ModelConfig& config, std::vector<fs::path>& files,
-                     ThreadPool& pool) {
+Weights load_weights(const LoadOptions& options, const ModelConfig& config,
+                     std::vector<fs::path>& files, ThreadPool& pool) {
   formats::TensorStore store = formats::TensorStore::open(options.directory);
   files = model_files(options.directory, store, options.adapter);
   if (options.adapter.empty()) {
-    return Weights(config, std::move(store), nullptr, options.precision, options.directory.string(), pool);
+    return Weights(config, std::move(store), nullptr, options.precision, options.directory.string(),
+                   pool);
   }
   const Adapter adapter = read_adapter(options.adapter);
-  return Weights(config, std::move(store), &adapter, options.precision, options.directory.string(), pool);
+  return Weights(config, std::move(store), &adapter, options.precision, options.directory.string(),
+                 pool);
 }
 
 }  // namespace
@@ -262,7 +266,8 @@ const std::vector<fs::path>& RewardModel::files() const { return impl_->files; }
 std::vector<float> RewardModel::forward(const packing::Pack& pack, ThreadPool& pool) const {
   for (const std::int32_t token : pack.tokens) {
     if (token < 0 || token >= impl_->config.vocab_size) {
-      throw InternalError("forward: token id {} outside the vocabulary of {}", token, impl_->config.vocab_size);
+      throw InternalError("forward: token id {} outside the vocabulary of {}", token,
+                          impl_->config.vocab_size);
     }
   }
   return ForwardPass(impl_->config, impl_->weights, impl_->precision, pack, pool).run();
@@ -272,7 +277,8 @@ std::int64_t RewardModel::activation_bytes(std::int64_t num_rows) const {
   const ModelConfig& config = impl_->config;
   const std::int64_t query = config.num_heads * config.head_dim;
   const std::int64_t kv = config.num_kv_heads * config.head_dim;
-  const std::int64_t per_row = 2 * config.hidden_size + 2 * query + 2 * kv + 2 * config.intermediate_size;
+  const std::int64_t per_row =
+      2 * config.hidden_size + 2 * query + 2 * kv + 2 * config.intermediate_size;
   return num_rows * per_row * static_cast<std::int64_t>(sizeof(float));
 }
 

@@ -21,7 +21,8 @@ struct LoadOptions {
   Precision precision = Precision::kF32;
 };
 
-// Immutable after loading; forward() may run on several threads at once if each brings its own pool.
+// Immutable after loading; forward() may run on several threads at once if each brings its own
+// pool.
 class RewardModel {
  public:
   // Throws UserError or IoError if the checkpoint cannot be used.
@@ -35,8 +36,9 @@ class RewardModel {
   // Files whose contents determine the rewards: config, tensors, adapter. In name order.
   const std::vector<std::filesystem::path>& files() const;
 
-  // One reward per score point of the pack, in the order of pack.score_points. Token ids must be in [0, vocab_size)
-  // (InternalError otherwise). A reward depends only on the tokens on its path, bit for bit.
+  // One reward per score point of the pack, in the order of pack.score_points. Token ids must be in
+  // [0, vocab_size) (InternalError otherwise). A reward depends only on the tokens on its path, bit
+  // for bit.
   std::vector<float> forward(const packing::Pack& pack, ThreadPool& pool) const;
 
   // Bytes of activations that forward() needs for a pack of this many rows.

@@ -18,7 +18,8 @@ class RopeReader {
       if (!reader.has(key)) continue;
       section_ = &reader.json()[key];
       name_ = key;
-      if (!section_->is_object()) throw UserError("{}: key \"{}\": expected an object", reader.where(), key);
+      if (!section_->is_object())
+        throw UserError("{}: key \"{}\": expected an object", reader.where(), key);
       break;
     }
   }
@@ -36,7 +37,9 @@ class RopeReader {
     return inner.value_or(reader_.number_or("rope_theta", 10000));
   }
 
-  std::optional<double> number(std::string_view key) const { return get_number(*section_, key, place()); }
+  std::optional<double> number(std::string_view key) const {
+    return get_number(*section_, key, place());
+  }
 
   double require(std::string_view key) const {
     const auto value = number(key);
@@ -65,10 +68,11 @@ double yarn_magnitude(double factor, double scale) {
 
 void read_yarn(const RopeReader& reader, std::int64_t max_positions, RopeConfig& rope) {
   rope.factor = reader.require("factor");
-  rope.original_max_positions =
-      reader.number("original_max_position_embeddings").value_or(static_cast<double>(max_positions));
+  rope.original_max_positions = reader.number("original_max_position_embeddings")
+                                    .value_or(static_cast<double>(max_positions));
   if (!(rope.original_max_positions > 0)) {
-    throw UserError("{}: key \"original_max_position_embeddings\": expected a positive number", reader.place());
+    throw UserError("{}: key \"original_max_position_embeddings\": expected a positive number",
+                    reader.place());
   }
   rope.beta_fast = reader.number("beta_fast").value_or(32);
   rope.beta_slow = reader.number("beta_slow").value_or(1);
@@ -78,7 +82,8 @@ void read_yarn(const RopeReader& reader, std::int64_t max_positions, RopeConfig&
   if (const auto given = reader.number("attention_factor")) {
     rope.attention_scaling = *given;
   } else if (mscale != 0 && mscale_all != 0) {
-    rope.attention_scaling = yarn_magnitude(rope.factor, mscale) / yarn_magnitude(rope.factor, mscale_all);
+    rope.attention_scaling =
+        yarn_magnitude(rope.factor, mscale) / yarn_magnitude(rope.factor, mscale_all);
   } else {
     rope.attention_scaling = yarn_magnitude(rope.factor, 1);
   }
@@ -129,16 +134,19 @@ float scaled_frequency(const RopeConfig& rope, std::int64_t i, float plain) {
 
 }  // namespace
 
-RopeConfig parse_rope(const ConfigReader& reader, std::int64_t head_dim, std::int64_t max_positions) {
+RopeConfig parse_rope(const ConfigReader& reader, std::int64_t head_dim,
+                      std::int64_t max_positions) {
   const RopeReader section(reader);
   RopeConfig rope;
   rope.theta = section.theta();
   if (!(rope.theta > 1) || !std::isfinite(rope.theta)) {
-    throw UserError("{}: key \"rope_theta\": expected a number above 1, got {}", reader.where(), rope.theta);
+    throw UserError("{}: key \"rope_theta\": expected a number above 1, got {}", reader.where(),
+                    rope.theta);
   }
   const double share = reader.number_or("partial_rotary_factor", 1.0);
   if (!(share > 0 && share <= 1)) {
-    throw UserError("{}: key \"partial_rotary_factor\": expected a number in (0, 1], got {}", reader.where(), share);
+    throw UserError("{}: key \"partial_rotary_factor\": expected a number in (0, 1], got {}",
+                    reader.where(), share);
   }
   rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * share) / 2 * 2;
   if (rope.rotary_dim == 0) {
@@ -163,10 +171,12 @@ RopeConfig parse_rope(const ConfigReader& reader, std::int64_t head_dim, std::in
     rope.type = RopeType::kYarn;
     read_yarn(section, max_positions, rope);
   } else if (type == "dynamic" || type == "longrope" || type == "su") {
-    throw UserError("{}: type \"{}\" is not supported: it depends on the longest sequence of a batch",
-                    section.place(), type);
+    throw UserError(
+        "{}: type \"{}\" is not supported: it depends on the longest sequence of a batch",
+        section.place(), type);
   } else {
-    throw UserError("{}: unknown type, expected default, linear, llama3 or yarn, got {}", section.place(), type);
+    throw UserError("{}: unknown type, expected default, linear, llama3 or yarn, got {}",
+                    section.place(), type);
   }
   return rope;
 }
@@ -191,7 +201,8 @@ RotaryAngles rotary_angles(const RopeConfig& rope, std::int64_t num_positions) {
   const auto scaling = static_cast<float>(rope.attention_scaling);
   for (std::int64_t position = 0; position < num_positions; ++position) {
     for (const float frequency : frequencies) {
-      const float angle = static_cast<float>(position) * frequency;  // rounded to float32, as the peer does
+      const float angle =
+          static_cast<float>(position) * frequency;  // rounded to float32, as the peer does
       angles.cosines.push_back(std::cos(angle) * scaling);
       angles.sines.push_back(std::sin(angle) * scaling);
     }

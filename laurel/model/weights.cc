@@ -15,7 +15,9 @@ namespace {
 
 using Shape = std::vector<std::int64_t>;
 
-bool is_float(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16; }
+bool is_float(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16;
+}
 
 bool is_ignored(std::string_view name) {
   return name == "lm_head.weight" || name.ends_with("rotary_emb.inv_freq");
@@ -23,20 +25,21 @@ bool is_ignored(std::string_view name) {
 
 std::string layer_prefix(std::int64_t layer) { return fmt::format("model.layers.{}.", layer); }
 
-void add_linear(std::vector<ExpectedTensor>& list, const std::string& name, std::int64_t out, std::int64_t in,
-                bool bias) {
+void add_linear(std::vector<ExpectedTensor>& list, const std::string& name, std::int64_t out,
+                std::int64_t in, bool bias) {
   list.push_back({name + ".weight", {out, in}});
   if (bias) list.push_back({name + ".bias", {out}});
 }
 
-std::string missing_text(const ExpectedTensor& expected, const ModelConfig& config, const Adapter* adapter,
-                         std::string_view where) {
+std::string missing_text(const ExpectedTensor& expected, const ModelConfig& config,
+                         const Adapter* adapter, std::string_view where) {
   std::string text = fmt::format("{}: tensor {}: missing, expected shape {}", where, expected.name,
                                  formats::shape_text(expected.shape));
   if (expected.name != "score.weight") return text;
   if (adapter != nullptr) return text + "; neither the base nor the adapter holds a score head";
   if (config.architecture.ends_with(kLanguageSuffix)) {
-    return text + fmt::format("; {} is a language model, which has no score head", config.architecture);
+    return text +
+           fmt::format("; {} is a language model, which has no score head", config.architecture);
   }
   return text;
 }
@@ -78,8 +81,8 @@ std::int64_t num_parameters(const ModelConfig& config) {
 
 struct Weights::Impl {
   formats::TensorStore store;
-  std::vector<std::vector<float>> merged;             // tensors that an adapter changed or brought
-  std::vector<std::vector<std::uint16_t>> rounded;    // tensors rounded to bfloat16
+  std::vector<std::vector<float>> merged;           // tensors that an adapter changed or brought
+  std::vector<std::vector<std::uint16_t>> rounded;  // tensors rounded to bfloat16
   std::map<std::string, kernels::Weight, std::less<>> tensors;  // vectors have one row
   std::int64_t stored_bytes = 0;
   std::map<DType, std::int64_t> bytes_by_type;
@@ -91,10 +94,10 @@ struct Weights::Impl {
 
   explicit Impl(formats::TensorStore checkpoint) : store(std::move(checkpoint)) {}
 
-  void load(const ModelConfig& config, const Adapter* adapter, Precision precision, std::string_view where,
-            ThreadPool& pool);
-  void add(const ExpectedTensor& expected, const Adapter* adapter, Precision precision, const std::string& missing,
-           ThreadPool& pool);
+  void load(const ModelConfig& config, const Adapter* adapter, Precision precision,
+            std::string_view where, ThreadPool& pool);
+  void add(const ExpectedTensor& expected, const Adapter* adapter, Precision precision,
+           const std::string& missing, ThreadPool& pool);
   void round_to_bf16(kernels::Weight& weight);
   void refuse_extras(const std::vector<ExpectedTensor>& expected, const Adapter* adapter) const;
   void assign_roles(const ModelConfig& config);
@@ -105,7 +108,9 @@ struct Weights::Impl {
     if (found == tensors.end()) return {};
     return {found->second.data, found->second.dtype, found->second.in_features};
   }
-  Linear linear(const std::string& name) const { return {at(name + ".weight"), vector(name + ".bias")}; }
+  Linear linear(const std::string& name) const {
+    return {at(name + ".weight"), vector(name + ".bias")};
+  }
 };
 
 void Weights::Impl::load(const ModelConfig& config, const Adapter* adapter, Precision precision,
@@ -124,7 +129,8 @@ void Weights::Impl::add(const ExpectedTensor& expected, const Adapter* adapter, 
   const LoraModule* lora = nullptr;
   bool from_adapter = false;
   if (adapter != nullptr) {
-    if (const auto found = adapter->replaced.find(expected.name); found != adapter->replaced.end()) {
+    if (const auto found = adapter->replaced.find(expected.name);
+        found != adapter->replaced.end()) {
       view = found->second;
       from_adapter = true;
     }
@@ -134,15 +140,15 @@ void Weights::Impl::add(const ExpectedTensor& expected, const Adapter* adapter, 
   }
   if (view == nullptr) throw UserError(missing);
   if (!is_float(view->dtype)) {
-    throw UserError("{}: tensor {}: expected element type F32, BF16 or F16, got {}", view->file, expected.name,
-                    dtype_name(view->dtype));
+    throw UserError("{}: tensor {}: expected element type F32, BF16 or F16, got {}", view->file,
+                    expected.name, dtype_name(view->dtype));
   }
   if (view->shape != expected.shape) {
     throw UserError("{}: tensor {}: wrong shape, expected {}, got {}", view->file, expected.name,
                     formats::shape_text(expected.shape), formats::shape_text(view->shape));
   }
-  kernels::Weight weight{view->data.data(), view->dtype, expected.shape.size() == 2 ? expected.shape[0] : 1,
-                         expected.shape.back()};
+  kernels::Weight weight{view->data.data(), view->dtype,
+                         expected.shape.size() == 2 ? expected.shape[0] : 1, expected.shape.back()};
   stored_bytes += static_cast<std::int64_t>(view->data.size());
   bytes_by_type[view->dtype] += static_cast<std::int64_t>(view->data.size());
   if (lora != nullptr || from_adapter) {  // the adapter's own file is not kept open
@@ -174,19 +180,22 @@ void Weights::Impl::round_to_bf16(kernels::Weight& weight) {
   weight.dtype = DType::kBF16;
 }
 
-void Weights::Impl::refuse_extras(const std::vector<ExpectedTensor>& expected, const Adapter* adapter) const {
+void Weights::Impl::refuse_extras(const std::vector<ExpectedTensor>& expected,
+                                  const Adapter* adapter) const {
   const auto is_expected = [&](std::string_view name) {
     return tensors.find(name) != tensors.end() || is_ignored(name);
   };
   for (const auto& [name, view] : store.tensors()) {
     if (!is_expected(name)) {
-      throw UserError("{}: tensor {}: unexpected, no tensor of this name among the {} of this architecture",
-                      view.file, name, expected.size());
+      throw UserError(
+          "{}: tensor {}: unexpected, no tensor of this name among the {} of this architecture",
+          view.file, name, expected.size());
     }
   }
   if (adapter == nullptr) return;
   for (const auto& [name, view] : adapter->replaced) {
-    if (!is_expected(name)) throw UserError("{}: tensor {}: the base has no such tensor", view->file, view->name);
+    if (!is_expected(name))
+      throw UserError("{}: tensor {}: the base has no such tensor", view->file, view->name);
   }
   for (const auto& [name, module] : adapter->modules) {
     if (!is_expected(name)) {
@@ -215,8 +224,8 @@ void Weights::Impl::assign_roles(const ModelConfig& config) {
   }
 }
 
-Weights::Weights(const ModelConfig& config, formats::TensorStore store, const Adapter* adapter, Precision precision,
-                 std::string_view where, ThreadPool& pool)
+Weights::Weights(const ModelConfig& config, formats::TensorStore store, const Adapter* adapter,
+                 Precision precision, std::string_view where, ThreadPool& pool)
     : impl_(std::make_unique<Impl>(std::move(store))) {
   impl_->load(config, adapter, precision, where, pool);
 }
@@ -233,8 +242,9 @@ const Linear& Weights::score() const { return impl_->score; }
 std::int64_t Weights::stored_bytes() const { return impl_->stored_bytes; }
 
 std::string Weights::dtype() const {
-  const auto most = std::max_element(impl_->bytes_by_type.begin(), impl_->bytes_by_type.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(impl_->bytes_by_type.begin(), impl_->bytes_by_type.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
   return std::string(dtype_name(most->first));
 }
 

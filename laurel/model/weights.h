@@ -40,15 +40,16 @@ std::vector<ExpectedTensor> expected_tensors(const ModelConfig& config);
 // Sum of the sizes of the expected tensors.
 std::int64_t num_parameters(const ModelConfig& config);
 
-// Immutable after loading; thread-safe. Tensors stay memory-mapped; only those that an adapter changes, or that must be
-// rounded to bfloat16, are copied.
+// Immutable after loading; thread-safe. Tensors stay memory-mapped; only those that an adapter
+// changes, or that must be rounded to bfloat16, are copied.
 class Weights {
  public:
-  // Checks names and shapes against expected_tensors() and throws UserError naming the first tensor that is missing, extra,
-  // of another shape or of another type than F32, BF16, F16. Ignored extras: rotary_emb.inv_freq and lm_head.weight.
-  // `adapter` may be null; it is merged and not kept.
-  Weights(const ModelConfig& config, formats::TensorStore store, const Adapter* adapter, Precision precision,
-          std::string_view where, ThreadPool& pool);
+  // Checks names and shapes against expected_tensors() and throws UserError naming the first tensor
+  // that is missing, extra, of another shape or of another type than F32, BF16, F16. Ignored
+  // extras: rotary_emb.inv_freq and lm_head.weight. `adapter` may be null; it is merged and not
+  // kept.
+  Weights(const ModelConfig& config, formats::TensorStore store, const Adapter* adapter,
+          Precision precision, std::string_view where, ThreadPool& pool);
   ~Weights();
   Weights(Weights&&) noexcept;
 

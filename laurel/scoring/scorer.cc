@@ -14,6 +14,7 @@
 #include "laurel/kernels/ops.h"
 #include "laurel/model/reward_model.h"
 #include "laurel/packing/forest.h"
+#include "laurel/scoring/rule_options.h"
 #include "laurel/tokenizer/tokenizer.h"
 
 namespace laurel::scoring {
@@ -21,48 +22,23 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-chat::RuleOptions rule_options(const ScorerOptions& options) {
-  chat::RuleOptions rule;
-  if (options.rule == "reward-bench") {
-    rule.rule = chat::RuleName::kRewardBench;
-  } else if (options.rule != "transformers") {
-    throw UserError("option rule: unknown rule, expected transformers or reward-bench, got {}", options.rule);
-  }
-  if (options.max_length < 0) throw UserError("option max-length: expected a positive number, got {}", options.max_length);
-  if (options.max_length > 0) rule.max_length = options.max_length;
-  if (options.truncation == "error") {
-    rule.truncation = schema::TruncationSide::kError;
-  } else if (options.truncation == "left") {
-    rule.truncation = schema::TruncationSide::kLeft;
-  } else if (options.truncation == "right") {
-    rule.truncation = schema::TruncationSide::kRight;
-  } else if (!options.truncation.empty()) {
-    throw UserError("option truncation: expected error, left or right, got {}", options.truncation);
-  }
-  if (options.dtype == "bf16") {
-    rule.compute = schema::ComputeType::kBF16;
-  } else if (options.dtype != "f32") {
-    throw UserError("option dtype: expected f32 or bf16, got {}", options.dtype);
-  }
-  rule.template_file = options.template_file;
-  if (!options.template_date.empty()) rule.template_date = options.template_date;
-  return rule;
-}
-
 std::int64_t check_batch_tokens(std::int64_t batch_tokens) {
-  if (batch_tokens < 1) throw UserError("option batch-tokens: expected a positive number, got {}", batch_tokens);
+  if (batch_tokens < 1)
+    throw UserError("option batch-tokens: expected a positive number, got {}", batch_tokens);
   return batch_tokens;
 }
 
 // A conversation ready for the model: the tokens up to the scored one, or why there are none.
 struct Prepared {
   Result<chat::Encoded> encoded;
-  // What the model computes: without masked tokens at the start and anything after the scored position.
+  // What the model computes: without masked tokens at the start and anything after the scored
+  // position.
   packing::Sequence sequence() const {
     const chat::Encoded& item = encoded.value();
     const auto first = static_cast<std::size_t>(item.num_masked);
     const auto last = static_cast<std::size_t>(item.scored_index);
-    return {std::span(item.ids).subspan(first, last + 1 - first), static_cast<std::int32_t>(item.num_masked)};
+    return {std::span(item.ids).subspan(first, last + 1 - first),
+            static_cast<std::int32_t>(item.num_masked)};
   }
 };
 
@@ -87,7 +63,8 @@ struct Scorer::Impl {
         pool(given.num_threads),
         files(hub::resolve_model(given.model)),
         reward_model(load_options(), pool),
-        tokenizer(std::make_shared<tokenizer::Tokenizer>(tokenizer::Tokenizer::load(files.directory))),
+        tokenizer(
+            std::make_shared<tokenizer::Tokenizer>(tokenizer::Tokenizer::load(files.directory))),
         encoder(files.directory, tokenizer, reward_model.config().pad_token_id, rule_settings) {
     check_batch_tokens(options.batch_tokens);
   }
@@ -96,7 +73,8 @@ struct Scorer::Impl {
     model::LoadOptions load;
     load.directory = files.directory;
     load.adapter = options.adapter;
-    if (rule_settings.compute == schema::ComputeType::kBF16) load.precision = model::Precision::kBF16;
+    if (rule_settings.compute == schema::ComputeType::kBF16)
+      load.precision = model::Precision::kBF16;
     return load;
   }
 
@@ -107,15 +85,18 @@ struct Scorer::Impl {
 
 Result<chat::Encoded> Scorer::Impl::encode(const Conversation& conversation) const {
   Result<chat::Encoded> encoded = [&] {
-    if (const auto* messages = std::get_if<schema::Messages>(&conversation)) return encoder.encode(*messages);
-    if (const auto* text = std::get_if<std::string>(&conversation)) return encoder.encode_text(*text);
+    if (const auto* messages = std::get_if<schema::Messages>(&conversation))
+      return encoder.encode(*messages);
+    if (const auto* text = std::get_if<std::string>(&conversation))
+      return encoder.encode_text(*text);
     return encoder.encode_ids(std::get<std::vector<std::int32_t>>(conversation));
   }();
   if (!encoded.ok()) return encoded;
   const std::int64_t vocab_size = reward_model.config().vocab_size;
   for (const tokenizer::TokenId id : encoded.value().ids) {
     if (id < 0 || id >= vocab_size) {
-      return Failure{fmt::format("token id {} is outside the model's vocabulary of {}", id, vocab_size)};
+      return Failure{
+          fmt::format("token id {} is outside the model's vocabulary of {}", id, vocab_size)};
     }
   }
   if (encoded.value().scored_index < encoded.value().num_masked) {
@@ -190,10 +171,13 @@ Scorer::~Scorer() = default;
 Scorer::Scorer(Scorer&&) noexcept = default;
 Scorer& Scorer::operator=(Scorer&&) noexcept = default;
 
-std::vector<Result<Reward>> Scorer::score(std::span<const Conversation> batch) const { return impl_->score(batch); }
+std::vector<Result<Reward>> Scorer::score(std::span<const Conversation> batch) const {
+  return impl_->score(batch);
+}
 
 Result<std::string> Scorer::render(const Conversation& conversation) const {
-  if (const auto* messages = std::get_if<schema::Messages>(&conversation)) return impl_->encoder.render(*messages);
+  if (const auto* messages = std::get_if<schema::Messages>(&conversation))
+    return impl_->encoder.render(*messages);
   if (const auto* text = std::get_if<std::string>(&conversation)) return *text;
   return std::string();
 }

@@ -23,8 +23,9 @@ struct ScorerOptions {
   std::string template_file;          // overrides the checkpoint's chat template
   std::string template_date;          // "YYYY-MM-DD", for templates that print today's date
   int num_threads = 0;                // 0: all usable cores
-  std::int64_t batch_tokens = 4096;   // rows per forward pass; speed and memory only, never the reward
-  bool share_prefixes = true;         // speed only, never the reward
+  std::int64_t batch_tokens =
+      4096;                    // rows per forward pass; speed and memory only, never the reward
+  bool share_prefixes = true;  // speed only, never the reward
 };
 
 using schema::Conversation;
@@ -46,16 +47,17 @@ struct ScoreStatistics {
 struct ModelFacts {
   std::string name;
   std::string architecture;
-  std::string revision;            // commit or empty
-  std::string hash;                // fingerprint of config and weights
+  std::string revision;  // commit or empty
+  std::string hash;      // fingerprint of config and weights
   std::string tokenizer_hash;
   std::int64_t num_parameters = 0;
-  std::string dtype;               // of the stored weights
-  std::string isa;                 // instruction set in use
+  std::string dtype;  // of the stored weights
+  std::string isa;    // instruction set in use
   int num_threads = 0;
 };
 
-// A loaded reward model. score() is safe to call from several threads (calls are serialized inside).
+// A loaded reward model. score() is safe to call from several threads (calls are serialized
+// inside).
 class Scorer {
  public:
   // Throws UserError or IoError if the model cannot be loaded.
@@ -64,8 +66,8 @@ class Scorer {
   Scorer(Scorer&&) noexcept;
   Scorer& operator=(Scorer&&) noexcept;
 
-  // Rewards in input order. An item that cannot be encoded (too long, refused by the template, …) is a failure of its
-  // own. The reward of one conversation does not depend on the others.
+  // Rewards in input order. An item that cannot be encoded (too long, refused by the template, …)
+  // is a failure of its own. The reward of one conversation does not depend on the others.
   std::vector<Result<Reward>> score(std::span<const Conversation> batch) const;
 
   // The text that the model sees for these messages; empty for token ids.

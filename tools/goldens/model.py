@@ -2,8 +2,8 @@
 """Makes tests/goldens/model: tiny random reward models and their rewards.
 
 Peers: torch 2.11.0, transformers 4.57.6, peft 0.21.2, safetensors. Each case is a directory as save_pretrained writes it
-(config.json, model.safetensors) with expected.json: token ids and the float32 rewards of transformers (eager attention, one
-sequence at a time, no padding). Usage: tools/goldens/model.py [OUTPUT_DIR]
+(config.json, model.safetensors) with expected.json: token ids and the rewards of transformers in float32 and float64 (eager
+attention, one sequence at a time, no padding). The distance of these two is the yardstick of the test's bound. Usage: tools/goldens/model.py [OUTPUT_DIR]
 """
 import json
 import pathlib
@@ -44,8 +44,9 @@ def make_model(family, overrides, dtype, seed):
     for name, parameter in model.named_parameters():  # larger than the default, so that every part matters
         scale = 0.3 if "norm" not in name else 0.2
         offset = 1.0 if "norm" in name else 0.0
-        parameter.data = torch.randn_like(parameter) * scale + offset
-    return model.to(dtype)
+        # rounded to the stored type one by one: model.to() would round the rotary frequencies too
+        parameter.data = (torch.randn_like(parameter) * scale + offset).to(dtype).float()
+    return model
 
 
 def sequences(seed):
@@ -63,12 +64,22 @@ def rewards(model, rows):
         return [model(input_ids=torch.tensor([row])).logits[0, 0].item() for row in rows]
 
 
-def write_case(folder, model, rows, values):
+def write_expected(folder, model, rows):
+    peers = {"transformers": transformers.__version__, "torch": torch.__version__.split("+")[0]}
+    single = rewards(model, rows)
+    double = rewards(model.double(), rows)
+    text = json.dumps({"peers": peers, "input_ids": rows, "rewards": single, "rewards_f64": double})
+    (folder / "expected.json").write_text(text)
+
+
+def write_case(folder, model, rows, dtype):
     if folder.exists():
         shutil.rmtree(folder)
     model.save_pretrained(folder)
-    peers = {"transformers": transformers.__version__, "torch": torch.__version__.split("+")[0]}
-    (folder / "expected.json").write_text(json.dumps({"peers": peers, "input_ids": rows, "rewards": values}))
+    # the stored element type is the case's; the rewards are of these weights in float32
+    tensors = {key: value.to(dtype) for key, value in load_file(folder / "model.safetensors").items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    write_expected(folder, model, rows)
 
 
 def write_adapter(root, name, dora):
@@ -87,9 +98,10 @@ def write_adapter(root, name, dora):
         shutil.rmtree(folder)
     adapted.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
-    rows = sequences(5)
-    values = rewards(adapted.merge_and_unload().eval(), rows)
-    (folder / "expected.json").write_text(json.dumps({"input_ids": rows, "rewards": values}))
+    settings = json.loads((folder / "adapter_config.json").read_text())
+    settings["base_model_name_or_path"] = "llama"
+    (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2))
+    write_expected(folder, adapted.merge_and_unload().eval(), sequences(5))
 
 
 def main():
@@ -97,12 +109,7 @@ def main():
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "tests/goldens/model"
     root.mkdir(parents=True, exist_ok=True)
     for index, (name, (family, overrides, dtype)) in enumerate(CASES.items()):
-        model = make_model(family, overrides, dtype, seed=index)
-        rows = sequences(index)
-        write_case(root / name, model, rows, rewards(model.float(), rows))
-        # the stored element type is the case's; the rewards are of those weights in float32
-        tensors = {key: value.to(dtype) for key, value in load_file(root / name / "model.safetensors").items()}
-        save_file(tensors, root / name / "model.safetensors", metadata={"format": "pt"})
+        write_case(root / name, make_model(family, overrides, dtype, seed=index), sequences(index), dtype)
     write_adapter(root, "llama_lora", dora=False)
     write_adapter(root, "llama_dora", dora=True)
 

@@ -1,0 +1,204 @@
+#include "laurel/cli/app.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <vector>
+
+#include "laurel/base/error.h"
+#include "laurel/base/version.h"
+#include "laurel/cli/commands.h"
+#include "laurel/kernels/ops.h"
+
+namespace laurel::cli {
+namespace {
+
+constexpr int kUserExit = 2;
+constexpr int kInternalExit = 70;
+
+std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
+}
+
+// `laurel --help`: the commands by purpose, an example each. Commands print CLI11's own form.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    if (app->get_parent() != nullptr) return CLI::Formatter::make_help(app, name, mode);
+    std::string text = fmt::format(
+        "laurel {}: reward models, natively\n\nUsage: laurel COMMAND [options]\n", version());
+    std::string section;
+    for (const CLI::App* command : commands_of(*app)) {
+      if (command->get_group() != section) {
+        section = command->get_group();
+        text += fmt::format("\n{}\n", section);
+      }
+      text += fmt::format("  {:<10}{}\n", command->get_name(), command->get_description());
+      text += fmt::format("  {:<10}$ {}\n", "",
+                          command->get_footer().substr(command->get_footer().find('\n') + 3));
+    }
+    text += "\nlaurel COMMAND --help lists the options of a command.\n";
+    text +=
+        "Environment: LAUREL_ISA=avx2|avx512|… forces an instruction set; HF_HOME, HF_HUB_CACHE "
+        "locate models.\n";
+    return text;
+  }
+};
+
+// Number of single-character edits between two words.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+std::string nearest(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+// One sentence for words that no command or option takes.
+std::string unknown_word_text(const CLI::App& app, const std::vector<std::string>& words) {
+  const auto chosen = app.get_subcommands();
+  std::vector<std::string> known;
+  if (chosen.empty()) {
+    for (const CLI::App* command : commands_of(app)) known.push_back(command->get_name());
+  } else {
+    for (const CLI::Option* option : chosen[0]->get_options()) known.push_back(option->get_name());
+  }
+  for (const std::string& word : words) {
+    const std::string name = word.substr(0, word.find('='));
+    const std::string hint = nearest(name, known);
+    const std::string kind = chosen.empty() ? "command" : "option";
+    const std::string place = chosen.empty() ? "laurel" : "laurel " + chosen[0]->get_name();
+    return fmt::format("{}: unknown {} {}{}", place, kind, name,
+                       hint.empty() ? fmt::format("; see {} --help", place)
+                                    : fmt::format("; did you mean {}?", hint));
+  }
+  return "laurel: unexpected arguments";
+}
+
+void print_error(std::string_view text) { fmt::print(stderr, "laurel: error: {}\n", text); }
+
+}  // namespace
+
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& purpose,
+                      const std::string& section, const std::string& example) {
+  CLI::App* command = app.add_subcommand(name, purpose);
+  command->group(section);
+  command->footer("Example:\n  " + example);
+  return *command;
+}
+
+std::unique_ptr<CLI::App> make_app() {
+  auto app = std::make_unique<CLI::App>();
+  app->name("laurel");
+  app->formatter(std::make_shared<HelpFormatter>());
+  app->set_version_flag("--version", std::string("laurel ") + version());
+  app->require_subcommand(1);
+  add_score(*app);
+  add_eval(*app);
+  add_info(*app);
+  add_explain(*app);
+  add_tokenize(*app);
+  add_convert(*app);
+  add_mini(*app);
+  CLI::App* options = app->add_subcommand("options", "Print docs/options.md")->group("");
+  options->callback([app = app.get()] { fmt::print("{}", options_markdown(*app)); });
+  return app;
+}
+
+int run(int argc, char** argv) {
+  const std::unique_ptr<CLI::App> app = make_app();
+  try {
+    if (const char* isa = std::getenv("LAUREL_ISA"); isa != nullptr && *isa != '\0')
+      kernels::select_isa(isa);
+    if (argc == 1) {
+      fmt::print("{}", app->help());
+      return 0;
+    }
+    app->parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app->exit(success);
+  } catch (const CLI::ExtrasError&) {
+    print_error(unknown_word_text(*app, app->remaining(true)));
+    return kUserExit;
+  } catch (const CLI::RequiredError& error) {
+    std::vector<std::string> words = app->remaining(true);
+    print_error(app->get_subcommands().empty() && !words.empty() ? unknown_word_text(*app, words)
+                                                                 : error.what());
+    return kUserExit;
+  } catch (const CLI::ParseError& error) {
+    print_error(error.what());
+    return kUserExit;
+  } catch (const Error& error) {
+    print_error(error.what());
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    print_error("out of memory");
+    return kInternalExit;
+  } catch (const std::exception& error) {
+    print_error(error.what());
+    return kInternalExit;
+  }
+}
+
+Json option_values(const CLI::App& command) {
+  Json values = Json::object();
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_single_name();
+    if (name == "help") continue;
+    if (option->get_items_expected_max() == 0) {
+      values[name] = option->count() > 0;
+    } else if (option->count() > 1) {
+      values[name] = option->results();
+    } else if (option->count() == 1) {
+      values[name] = option->results()[0];
+    } else {
+      const std::string text = option->get_default_str();
+      values[name] = text.empty() ? Json() : Json(text);
+    }
+  }
+  return values;
+}
+
+std::string options_markdown(const CLI::App& app) {
+  std::string text = "# Options\n\nMade by `laurel options`; a test keeps it so.\n";
+  for (const CLI::App* command : commands_of(app)) {
+    text += fmt::format(
+        "\n## laurel {}\n\n{}.\n\n    {}\n\n| option | meaning | default |\n|---|---|---|\n",
+        command->get_name(), command->get_description(),
+        command->get_footer().substr(command->get_footer().find('\n') + 3));
+    for (const CLI::Option* option : command->get_options()) {
+      if (option->get_single_name() == "help") continue;
+      const bool flag = option->get_items_expected_max() == 0;
+      text += fmt::format("| `{}{}` | {} | {} |\n", option->get_name(),
+                          flag ? "" : " " + option->get_type_name(), option->get_description(),
+                          option->get_required() ? "required" : option->get_default_str());
+    }
+  }
+  return text;
+}
+
+}  // namespace laurel::cli
