@@ -30,9 +30,10 @@ std::string shape_text(std::span<const std::int64_t> shape);
 // The tensors of one checkpoint, with the mappings that keep them alive. Immutable; thread-safe.
 class TensorStore {
  public:
-  // Looks in `directory` for, in this order: model.safetensors, model.safetensors.index.json and its shards,
-  // pytorch_model.bin, pytorch_model.bin.index.json and its shards. Throws UserError when there is none (naming what was
-  // looked for) or a file is damaged, IoError when one cannot be read.
+  // Looks in `directory` for, in this order: model.safetensors, model.safetensors.index.json and
+  // its shards, pytorch_model.bin, pytorch_model.bin.index.json and its shards. Throws UserError
+  // when there is none (naming what was looked for) or a file is damaged, IoError when one cannot
+  // be read.
   static TensorStore open(const std::filesystem::path& directory);
   static TensorStore open_file(const std::filesystem::path& file);  // one .safetensors or .bin file
 
