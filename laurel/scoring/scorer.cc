@@ -1,6 +1,8 @@
 #include "laurel/scoring/scorer.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <mutex>
 #include <optional>
 
@@ -26,6 +28,30 @@ std::int64_t check_batch_tokens(std::int64_t batch_tokens) {
   if (batch_tokens < 1)
     throw UserError("option batch-tokens: expected a positive number, got {}", batch_tokens);
   return batch_tokens;
+}
+
+// Fingerprint of the files' names and contents. Chunks are hashed in parallel: it reads the whole
+// model.
+std::string fingerprint_files(const std::vector<std::filesystem::path>& paths, ThreadPool& pool) {
+  constexpr std::size_t kChunk = std::size_t{16} << 20;
+  Fingerprinter total;
+  for (const std::filesystem::path& path : paths) {
+    const MappedFile file(path);
+    const std::span<const std::byte> bytes = file.bytes();
+    std::vector<std::string> chunks((bytes.size() + kChunk - 1) / kChunk);
+    pool.parallel_for(
+        static_cast<std::int64_t>(chunks.size()), 1,
+        [&](std::int64_t begin, std::int64_t end, int) {
+          for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+            Fingerprinter chunk;
+            chunk.add(bytes.subspan(i * kChunk, std::min(kChunk, bytes.size() - i * kChunk)));
+            chunks[i] = chunk.digest();
+          }
+        });
+    total.add(path.filename().string());
+    for (const std::string& chunk : chunks) total.add(chunk);
+  }
+  return total.digest();
 }
 
 // A conversation ready for the model: the tokens up to the scored one, or why there are none.
@@ -137,6 +163,10 @@ std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> ba
       const std::size_t owner = owners[static_cast<std::size_t>(pack.score_points[k].sequence)];
       const chat::Encoded& item = prepared[owner].encoded.value();
       const float value = to_half ? f16_to_float(float_to_f16(rewards[k])) : rewards[k];
+      if (!std::isfinite(value)) {
+        results[owner] = Failure{fmt::format("the reward is not a finite number: {}", value)};
+        continue;
+      }
       results[owner] = Reward{value, static_cast<std::int64_t>(item.ids.size()), item.num_dropped};
     }
   }
@@ -152,13 +182,7 @@ void Scorer::Impl::fill_facts() const {
   model_facts.name = options.model;
   model_facts.architecture = reward_model.config().architecture;
   model_facts.revision = files.commit;
-  Fingerprinter hash;
-  for (const std::filesystem::path& path : reward_model.files()) {
-    const MappedFile file(path);
-    hash.add(path.filename().string());
-    hash.add(file.bytes());
-  }
-  model_facts.hash = hash.digest();
+  model_facts.hash = fingerprint_files(reward_model.files(), pool);
   model_facts.tokenizer_hash = tokenizer->hash();
   model_facts.num_parameters = model::num_parameters(reward_model.config());
   model_facts.dtype = reward_model.weights().dtype();
