@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "laurel/base/half.h"
@@ -70,7 +71,11 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
+// Seconds per run. The pause lets the other library's threads, which spin for a while after their
+// work, go to sleep.
 double seconds(const std::function<void()>& run, int repeats) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(40));
+  run();
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < repeats; ++i) run();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / repeats;

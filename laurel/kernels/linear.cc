@@ -174,10 +174,7 @@ void linear(ConstMatrix x, const Weight& weight, const VectorParameter& bias, Ma
             Accumulate accumulate, ThreadPool& pool) {
   if (x.rows == 0 || weight.out_features == 0) return;
   std::vector<float> bias_values;
-  if (bias.data != nullptr) {
-    for (std::int64_t i = 0; i < bias.size; ++i)
-      bias_values.push_back(load_element(bias.data, bias.dtype, i));
-  }
+  if (bias.data != nullptr) bias_values = load_vector(bias.data, bias.dtype, bias.size);
   const LinearTask task{x, weight, bias.data != nullptr ? bias_values.data() : nullptr, y,
                         accumulate};
   HWY_DYNAMIC_DISPATCH(linear_threads)(task, pool);

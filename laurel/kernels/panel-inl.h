@@ -43,16 +43,19 @@ std::int64_t expand_blocks(const StoredRows&, std::int64_t, float*) {
 
 #else
 
-// 16 bytes (of f32 or pairs of bf16) or 4 elements (f16) of one row as four 32-bit lanes.
-template <DType kDType>
-HWY_INLINE hn::Vec<hn::Full128<float> > load_four(const unsigned char* p) {
-  const hn::Full128<float> d;
-  if constexpr (kDType == DType::kF16) {
-    const hn::Simd<std::uint8_t, 8, 0> bytes;
-    return hn::PromoteTo(d, hn::BitCast(hn::Simd<hwy::float16_t, 4, 0>(), hn::LoadU(bytes, p)));
-  } else {
-    return hn::BitCast(d, hn::LoadU(hn::Full128<std::uint8_t>(), p));
-  }
+using Bits = hn::Vec<hn::RebindToUnsigned<F32> >;
+
+// float16 in the low halves of the lanes, the high ones 0. Integer arithmetic, because Highway's
+// own conversion loses infinities and NaNs where the processor has none.
+HWY_INLINE Vector half_to_float(Bits half) {
+  const F32 d;
+  const hn::RebindToUnsigned<F32> du;
+  const Bits magnitude = hn::ShiftLeft<13>(hn::And(half, hn::Set(du, 0x7fffu)));
+  const Bits sign = hn::ShiftLeft<16>(hn::And(half, hn::Set(du, 0x8000u)));
+  const Vector finite = hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f));
+  const Vector special = hn::BitCast(d, hn::Or(magnitude, hn::Set(du, 0x7f800000u)));
+  const auto is_special = hn::Ge(hn::BitCast(d, magnitude), hn::Set(d, 0x1p-96f));
+  return hn::Or(hn::IfThenElse(is_special, special, finite), hn::BitCast(d, sign));
 }
 
 // One vector whose 128-bit blocks come from every fourth row, beginning with the one at p.
@@ -60,55 +63,60 @@ template <DType kDType, std::int64_t kNumLanes>
 HWY_INLINE hn::Vec<hn::Simd<float, kNumLanes, 0> > load_row_blocks(const unsigned char* p,
                                                                    std::int64_t row_bytes) {
   if constexpr (kNumLanes == 4) {
-    return load_four<kDType>(p);
+    return hn::BitCast(hn::Full128<float>(), hn::LoadU(hn::Full128<std::uint8_t>(), p));
   } else {
-    const auto low = load_row_blocks<kDType, kNumLanes / 2>(p, row_bytes);
-    const auto high =
-        load_row_blocks<kDType, kNumLanes / 2>(p + kNumLanes / 2 * row_bytes, row_bytes);
+    const auto low = load_row_blocks<kNumLanes / 2>(p, row_bytes);
+    const auto high = load_row_blocks<kNumLanes / 2>(p + kNumLanes / 2 * row_bytes, row_bytes);
     return hn::Combine(hn::Simd<float, kNumLanes, 0>(), high, low);
   }
 }
 
-// The four lanes of a transposed block, in k order; a lane of bf16 is a pair (k, k + 1).
+// One vector of a transposed block: a lane is one f32 element of its row, or a pair (k, k + 1) of
+// 16-bit ones.
 template <DType kDType>
-HWY_INLINE float* store_lane(Vector v, float* out) {
+HWY_INLINE float* store_lanes(Vector v, float* out) {
   const F32 d;
-  if constexpr (kDType == DType::kBF16) {
-    const hn::RebindToUnsigned<F32> du;
-    const auto bits = hn::BitCast(du, v);
-    hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(bits)), d, out);
-    hn::StoreU(hn::BitCast(d, hn::And(bits, hn::Set(du, 0xffff0000u))), d, out + kPanelCols);
-    return out + 2 * kPanelCols;
-  } else {
+  const hn::RebindToUnsigned<F32> du;
+  if constexpr (kDType == DType::kF32) {
     hn::StoreU(v, d, out);
     return out + kPanelCols;
+  } else {
+    const Bits bits = hn::BitCast(du, v);
+    if constexpr (kDType == DType::kBF16) {
+      hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(bits)), d, out);
+      hn::StoreU(hn::BitCast(d, hn::And(bits, hn::Set(du, 0xffff0000u))), d, out + kPanelCols);
+    } else {
+      hn::StoreU(half_to_float(hn::And(bits, hn::Set(du, 0xffffu))), d, out);
+      hn::StoreU(half_to_float(hn::ShiftRight<16>(bits)), d, out + kPanelCols);
+    }
+    return out + 2 * kPanelCols;
   }
 }
 
-// Transposes kLanes rows of four 32-bit lanes: blocks hold every fourth row, so that 4x4 transposes
+// Transposes 16 bytes of each of kLanes rows: blocks hold every fourth row, so that 4x4 transposes
 // within the blocks put the rows in order.
 template <DType kDType>
 HWY_INLINE void transpose_four(const unsigned char* p, std::int64_t row_bytes, float* out) {
   const F32 d;
   const hn::Repartition<double, F32> dd;
-  const auto r0 = load_row_blocks<kDType, kLanes>(p, row_bytes);
-  const auto r1 = load_row_blocks<kDType, kLanes>(p + row_bytes, row_bytes);
-  const auto r2 = load_row_blocks<kDType, kLanes>(p + 2 * row_bytes, row_bytes);
-  const auto r3 = load_row_blocks<kDType, kLanes>(p + 3 * row_bytes, row_bytes);
+  const auto r0 = load_row_blocks<kLanes>(p, row_bytes);
+  const auto r1 = load_row_blocks<kLanes>(p + row_bytes, row_bytes);
+  const auto r2 = load_row_blocks<kLanes>(p + 2 * row_bytes, row_bytes);
+  const auto r3 = load_row_blocks<kLanes>(p + 3 * row_bytes, row_bytes);
   const auto a = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
   const auto b = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
   const auto e = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
   const auto f = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
-  out = store_lane<kDType>(hn::BitCast(d, hn::InterleaveLower(dd, a, b)), out);
-  out = store_lane<kDType>(hn::BitCast(d, hn::InterleaveUpper(dd, a, b)), out);
-  out = store_lane<kDType>(hn::BitCast(d, hn::InterleaveLower(dd, e, f)), out);
-  store_lane<kDType>(hn::BitCast(d, hn::InterleaveUpper(dd, e, f)), out);
+  out = store_lanes<kDType>(hn::BitCast(d, hn::InterleaveLower(dd, a, b)), out);
+  out = store_lanes<kDType>(hn::BitCast(d, hn::InterleaveUpper(dd, a, b)), out);
+  out = store_lanes<kDType>(hn::BitCast(d, hn::InterleaveLower(dd, e, f)), out);
+  store_lanes<kDType>(hn::BitCast(d, hn::InterleaveUpper(dd, e, f)), out);
 }
 
 // As much of the depth as whole vectors cover; returns how much.
 template <DType kDType>
 std::int64_t expand_blocks(const StoredRows& w, std::int64_t depth, float* panel) {
-  constexpr std::int64_t kStep = kDType == DType::kBF16 ? 8 : 4;
+  constexpr std::int64_t kStep = 16 / dtype_size(kDType);
   if (w.rows < kPanelCols) return 0;
   const std::int64_t whole = depth / kStep * kStep;
   for (std::int64_t half = 0; half < 2; ++half) {

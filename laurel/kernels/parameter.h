@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 #include "laurel/base/dtype.h"
 #include "laurel/base/half.h"
@@ -20,6 +21,14 @@ inline float load_element(const void* data, DType dtype, std::int64_t index) {
   std::uint16_t bits;
   std::memcpy(&bits, bytes, sizeof(bits));
   return dtype == DType::kBF16 ? bf16_to_float(bits) : f16_to_float(bits);
+}
+
+// The whole array as float32.
+inline std::vector<float> load_vector(const void* data, DType dtype, std::int64_t size) {
+  std::vector<float> values;
+  values.reserve(static_cast<std::size_t>(size));
+  for (std::int64_t i = 0; i < size; ++i) values.push_back(load_element(data, dtype, i));
+  return values;
 }
 
 }  // namespace laurel::kernels

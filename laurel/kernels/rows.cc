@@ -1,0 +1,190 @@
+// The ops that take each row (or element) by itself: norm, rotary embedding, activation, rounding,
+// gathers.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "laurel/kernels/ops.h"
+#include "laurel/kernels/parameter.h"
+#include "laurel/kernels/partition.h"
+#include "laurel/kernels/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "laurel/kernels/rows.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "laurel/kernels/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace laurel::kernels::HWY_NAMESPACE {
+
+// The last cols % 16 elements, padded with zeros, as 16 of their own.
+struct Padded {
+  HWY_ALIGN float values[kSumLanes] = {};
+  Padded(const float* p, std::int64_t count) { std::copy(p, p + count, values); }
+};
+
+void rms_norm_row(const float* x, const float* weight, std::int64_t cols, float eps, float* y) {
+  const F32 d;
+  LaneSums<> sums;
+  clear_sums(sums);
+  std::int64_t i = 0;
+  for (; i + kSumLanes <= cols; i += kSumLanes) add_squares(sums, x + i);
+  if (i < cols) add_squares(sums, Padded(x + i, cols - i).values);
+  HWY_ALIGN float lanes[kSumLanes];
+  store_sums(sums, lanes);
+  const float scale = 1.0f / std::sqrt(reduce_lanes(lanes) / static_cast<float>(cols) + eps);
+  const Vector scales = hn::Set(d, scale);
+  for (i = 0; i + kLanes <= cols; i += kLanes) {
+    const Vector normed = hn::Mul(hn::LoadU(d, x + i), scales);
+    hn::StoreU(hn::Mul(normed, hn::LoadU(d, weight + i)), d, y + i);
+  }
+  for (; i < cols; ++i) y[i] = x[i] * scale * weight[i];
+}
+
+// One head: the first half of the pairs at x, the second at x + half.
+void rotary_head(float* x, const float* cosines, const float* sines, std::int64_t half) {
+  const F32 d;
+  std::int64_t i = 0;
+  for (; i + kLanes <= half; i += kLanes) {
+    const Vector a = hn::LoadU(d, x + i), b = hn::LoadU(d, x + half + i);
+    const Vector c = hn::LoadU(d, cosines + i), s = hn::LoadU(d, sines + i);
+    hn::StoreU(hn::Sub(hn::Mul(a, c), hn::Mul(b, s)), d, x + i);
+    hn::StoreU(hn::Add(hn::Mul(b, c), hn::Mul(a, s)), d, x + half + i);
+  }
+  for (; i < half; ++i) {
+    const float a = x[i], b = x[half + i];
+    x[i] = a * cosines[i] - b * sines[i];
+    x[half + i] = b * cosines[i] + a * sines[i];
+  }
+}
+
+void silu_mul_row(float* gate, const float* up, std::int64_t cols) {
+  const F32 d;
+  std::int64_t i = 0;
+  for (; i + kLanes <= cols; i += kLanes) {
+    hn::StoreU(hn::Mul(silu(hn::LoadU(d, gate + i)), hn::LoadU(d, up + i)), d, gate + i);
+  }
+  if (i == cols) return;
+  const Padded g(gate + i, cols - i), u(up + i, cols - i);
+  HWY_ALIGN float result[kSumLanes];
+  hn::Store(hn::Mul(silu(hn::Load(d, g.values)), hn::Load(d, u.values)), d, result);
+  std::copy(result, result + (cols - i), gate + i);
+}
+
+void round_to_bf16_row(float* x, std::int64_t cols) {
+  const F32 d;
+  const hn::RebindToUnsigned<F32> du;
+  std::int64_t i = 0;
+  for (; i + kLanes <= cols; i += kLanes) {
+    const Vector v = hn::LoadU(d, x + i);
+    const auto bits = hn::BitCast(du, v);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
+    const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fffu)));
+    const auto quiet = hn::Or(bits, hn::Set(du, 0x400000u));  // a NaN stays one
+    const auto chosen = hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(v)), quiet, rounded);
+    hn::StoreU(hn::BitCast(d, hn::And(chosen, hn::Set(du, 0xffff0000u))), d, x + i);
+  }
+  for (; i < cols; ++i) x[i] = bf16_to_float(float_to_bf16(x[i]));
+}
+
+void expand_bf16_row(const unsigned char* from, std::int64_t cols, float* to) {
+  const hn::Rebind<std::uint16_t, F32> d16;
+  const hn::RebindToUnsigned<F32> du;
+  std::int64_t i = 0;
+  for (; i + kLanes <= cols; i += kLanes) {
+    HWY_ALIGN std::uint16_t bits[kLanes];  // `from` may be at an odd address
+    std::memcpy(bits, from + 2 * i, sizeof(bits));
+    const auto wide = hn::ShiftLeft<16>(hn::PromoteTo(du, hn::Load(d16, bits)));
+    hn::StoreU(hn::BitCast(F32(), wide), F32(), to + i);
+  }
+  for (; i < cols; ++i) to[i] = load_element(from, DType::kBF16, i);
+}
+
+}  // namespace laurel::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace laurel::kernels {
+namespace {
+
+HWY_EXPORT(rms_norm_row);
+HWY_EXPORT(rotary_head);
+HWY_EXPORT(silu_mul_row);
+HWY_EXPORT(round_to_bf16_row);
+HWY_EXPORT(expand_bf16_row);
+
+// Waking threads costs more than this many elements.
+constexpr std::int64_t kMinElementsPerThread = 16 * 1024;
+
+// Calls body(r) for every row, on several threads if there is enough to do.
+template <typename Body>
+void for_rows(std::int64_t rows, std::int64_t cols, ThreadPool& pool, const Body& body) {
+  const std::int64_t grain = ceil_div(kMinElementsPerThread, std::max<std::int64_t>(1, cols));
+  pool.parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t r = begin; r < end; ++r) body(r);
+  });
+}
+
+}  // namespace
+
+void embedding(std::span<const std::int32_t> ids, const Weight& table, Matrix out,
+               ThreadPool& pool) {
+  const std::int64_t cols = table.in_features;
+  const std::int64_t row_bytes = cols * dtype_size(table.dtype);
+  const auto expand = HWY_DYNAMIC_DISPATCH(expand_bf16_row);
+  for_rows(out.rows, cols, pool, [&](std::int64_t r) {
+    const auto* from = static_cast<const unsigned char*>(table.data) +
+                       ids[static_cast<std::size_t>(r)] * row_bytes;
+    float* to = out.row(r);
+    if (table.dtype == DType::kF32) {
+      std::memcpy(to, from, static_cast<std::size_t>(row_bytes));
+    } else if (table.dtype == DType::kBF16) {
+      expand(from, cols, to);
+    } else {
+      for (std::int64_t i = 0; i < cols; ++i) to[i] = load_element(from, table.dtype, i);
+    }
+  });
+}
+
+void rms_norm(ConstMatrix x, const VectorParameter& weight, float eps, Matrix y, ThreadPool& pool) {
+  const std::vector<float> values = load_vector(weight.data, weight.dtype, weight.size);
+  const auto norm = HWY_DYNAMIC_DISPATCH(rms_norm_row);
+  for_rows(x.rows, x.cols, pool,
+           [&](std::int64_t r) { norm(x.row(r), values.data(), x.cols, eps, y.row(r)); });
+}
+
+void rotary(Matrix x, std::int64_t num_heads, std::int64_t head_dim,
+            std::span<const std::int32_t> positions, const RotaryTable& table, ThreadPool& pool) {
+  const auto rotate = HWY_DYNAMIC_DISPATCH(rotary_head);
+  for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
+    const std::int64_t at = positions[static_cast<std::size_t>(r)] * table.half_dim;
+    for (std::int64_t h = 0; h < num_heads; ++h) {
+      rotate(x.row(r) + h * head_dim, table.cosines.data() + at, table.sines.data() + at,
+             table.half_dim);
+    }
+  });
+}
+
+void silu_mul(Matrix gate, ConstMatrix up, ThreadPool& pool) {
+  const auto multiply = HWY_DYNAMIC_DISPATCH(silu_mul_row);
+  for_rows(gate.rows, gate.cols, pool,
+           [&](std::int64_t r) { multiply(gate.row(r), up.row(r), gate.cols); });
+}
+
+void round_to_bf16(Matrix x, ThreadPool& pool) {
+  const auto round = HWY_DYNAMIC_DISPATCH(round_to_bf16_row);
+  for_rows(x.rows, x.cols, pool, [&](std::int64_t r) { round(x.row(r), x.cols); });
+}
+
+void gather_rows(ConstMatrix x, std::span<const std::int32_t> rows, Matrix y, ThreadPool& pool) {
+  for_rows(y.rows, y.cols, pool, [&](std::int64_t r) {
+    std::memcpy(y.row(r), x.row(rows[static_cast<std::size_t>(r)]),
+                static_cast<std::size_t>(y.cols) * sizeof(float));
+  });
+}
+
+}  // namespace laurel::kernels
+#endif
