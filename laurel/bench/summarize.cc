@@ -225,7 +225,7 @@ void summarize_rm_bench(std::vector<ScoredExample>& examples, std::uint64_t seed
                             : "plain mean of the domains present; not the benchmark's score";
   result.groups.push_back(group_of("domains", "Domains", totals));
   result.groups.push_back(
-      group_of("difficulty", "Difficulty (chosen against rejected style)",
+      group_of("difficulty", "Difficulty (by style)",
                {plain_mean("easy", easy), plain_mean("normal", normal), plain_mean("hard", hard)}));
   result.matrix = style_matrix(domains);
 }
@@ -289,9 +289,14 @@ void add_mistakes(const std::vector<Example>& examples, std::size_t max_mistakes
     if (gap < 0) gaps.push_back({gap, i});
   }
   std::sort(gaps.begin(), gaps.end());
-  gaps.resize(std::min(gaps.size(), max_mistakes));
+  // No subset fills the whole list: rewards of Ties rows, say, differ more widely than others.
+  const std::size_t max_per_subset = std::max<std::size_t>(
+      5, max_mistakes / std::max<std::size_t>(1, results_by_subset(result.examples).size()));
+  std::map<std::string, std::size_t> taken;
   for (const auto& [gap, index] : gaps) {
     const ScoredExample& scored = result.examples[index];
+    if (result.mistakes.size() == max_mistakes || taken[scored.subset]++ >= max_per_subset)
+      continue;
     const auto right = static_cast<std::size_t>(std::ranges::min_element(right_scores(scored)) -
                                                 right_scores(scored).begin());
     const auto wrong = static_cast<std::size_t>(std::ranges::max_element(wrong_scores(scored)) -

@@ -20,8 +20,8 @@ p{margin:0 0 10px}.soft{color:var(--soft)}.small{font-size:13px}
 .kicker{color:var(--soft);font-size:13px;letter-spacing:.06em;text-transform:uppercase;margin-bottom:4px}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:22px 0}
 .card,section{background:var(--card);border:1px solid var(--line);border-radius:10px;box-shadow:var(--shadow)}
-.card{padding:14px 16px}.card b{display:block;font-size:25px;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}
-.card.main b{font-size:38px;color:var(--bar)}.card span{color:var(--soft);font-size:13px}
+.card{padding:14px 16px}.card b{display:block;font-size:23px;white-space:nowrap;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}
+.card.main b{font-size:36px;color:var(--bar)}.card span{color:var(--soft);font-size:13px}
 section{padding:20px 22px;margin:16px 0}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:16px}.two section{margin:0}
 @media (max-width:480px){.two{grid-template-columns:1fr}}
@@ -37,7 +37,9 @@ svg{display:block;width:100%;height:auto}svg text{fill:var(--ink);font:12px syst
 .legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}
 .legend i.r{background:var(--right)}.legend i.w{background:var(--wrong)}
 details{border-top:1px solid var(--line);padding:9px 0}details:first-of-type{border-top:0}
-summary{cursor:pointer;display:flex;gap:12px;align-items:baseline}
+summary{cursor:pointer;display:flex;gap:12px;align-items:baseline;list-style:none}
+summary::-webkit-details-marker{display:none}summary::before{content:"▸";color:var(--soft)}
+details[open]>summary::before{content:"▾"}
 summary .gap{margin-left:auto;color:var(--wrong);font-variant-numeric:tabular-nums;white-space:nowrap}
 summary .what{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 summary .tag{color:var(--soft);font-size:13px;white-space:nowrap}

@@ -93,9 +93,9 @@ std::string figure_table(const std::vector<Figure>& figures) {
 std::string groups(const BenchmarkResult& result) {
   std::string html;
   for (const schema::FigureGroup& group : result.groups) {
-    html +=
-        section(group.title, bar_chart(group.figures) + "<details><summary>As a table</summary>" +
-                                 figure_table(group.figures) + "</details>\n");
+    html += section(group.title, bar_chart(group.figures) +
+                                     "<details><summary class=\"soft\">As a table</summary>" +
+                                     figure_table(group.figures) + "</details>\n");
   }
   return html;
 }
@@ -204,7 +204,8 @@ std::string html_report(const BenchmarkResult& result) {
     body +=
         section("Styles: share of prompts whose chosen answer wins", matrix_chart(*result.matrix));
   body += measures(result) + distributions(result) + mistakes(result) + model_and_rule(result);
-  return html_page(result.benchmark + " · " + result.model.name, body);
+  return html_page(result.benchmark + (result.model.name.empty() ? "" : " · " + result.model.name),
+                   body);
 }
 
 }  // namespace laurel::report

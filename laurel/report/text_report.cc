@@ -15,9 +15,10 @@ using schema::Figure;
 std::size_t name_width(const BenchmarkResult& result) {
   std::size_t width = 8;
   for (const schema::FigureGroup& group : result.groups) {
+    width = std::max(width, group.title.size());
     for (const Figure& figure : group.figures) width = std::max(width, figure.name.size());
   }
-  return std::min<std::size_t>(width, 40);
+  return std::min<std::size_t>(width, 44);
 }
 
 std::string row(const Figure& figure, std::size_t width) {
@@ -46,11 +47,13 @@ std::string run_lines(const schema::RunFacts& run) {
 
 std::string text_report(const BenchmarkResult& result) {
   const std::size_t width = name_width(result);
-  std::string text = fmt::format("{} · {}\n", result.benchmark, result.model.name);
+  std::string text = result.benchmark;
+  if (!result.model.name.empty()) text += " · " + result.model.name;
+  text += "\n";
   for (const schema::FigureGroup& group : result.groups) {
     if (group.key == "all") continue;  // the overall row says the same
-    text += fmt::format("\n  {:<{}}  {:>6}  {:>6}  {}\n", group.title.substr(0, width), width, "n",
-                        "score", "95 % interval");
+    text += fmt::format("\n  {:<{}}  {:>6}  {:>6}  {}\n", group.title, width, "n", "score",
+                        "95 % interval");
     for (const Figure& figure : group.figures) text += row(figure, width);
     if (&group == &result.groups.front()) {
       Figure overall = result.overall;

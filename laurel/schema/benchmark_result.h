@@ -100,9 +100,9 @@ struct BenchmarkResult {
   std::vector<FigureGroup> groups;  // the first holds the parts that make the overall figure
   std::vector<Measure> measures;
   std::optional<StyleMatrix> matrix;
-  std::optional<RunFacts> run;          // absent when the scores were read from a file
-  std::int64_t num_ties = 0;            // examples whose best right and best wrong reward are equal
-  std::vector<Mistake> mistakes;        // the worst first
+  std::optional<RunFacts> run;    // absent when the scores were read from a file
+  std::int64_t num_ties = 0;      // examples whose worst right and best wrong reward are equal
+  std::vector<Mistake> mistakes;  // the worst first
   std::vector<ScoredExample> examples;  // in data order
 };
 
