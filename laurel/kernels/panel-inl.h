@@ -43,13 +43,14 @@ std::int64_t expand_blocks(const StoredRows&, std::int64_t, float*) {
 
 #else
 
-using Bits = hn::Vec<hn::RebindToUnsigned<F32> >;
+using U32 = hn::RebindToUnsigned<F32>;
+using Bits = hn::Vec<U32>;
 
 // float16 in the low halves of the lanes, the high ones 0. Integer arithmetic, because Highway's
 // own conversion loses infinities and NaNs where the processor has none.
 HWY_INLINE Vector half_to_float(Bits half) {
   const F32 d;
-  const hn::RebindToUnsigned<F32> du;
+  const U32 du;
   const Bits magnitude = hn::ShiftLeft<13>(hn::And(half, hn::Set(du, 0x7fffu)));
   const Bits sign = hn::ShiftLeft<16>(hn::And(half, hn::Set(du, 0x8000u)));
   const Vector finite = hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f));
@@ -59,15 +60,14 @@ HWY_INLINE Vector half_to_float(Bits half) {
 }
 
 // One vector whose 128-bit blocks come from every fourth row, beginning with the one at p.
-template <DType kDType, std::int64_t kNumLanes>
-HWY_INLINE hn::Vec<hn::Simd<float, kNumLanes, 0> > load_row_blocks(const unsigned char* p,
-                                                                   std::int64_t row_bytes) {
+template <std::int64_t kNumLanes, class D = hn::Simd<float, kNumLanes, 0> >
+HWY_INLINE hn::Vec<D> load_row_blocks(const unsigned char* p, std::int64_t row_bytes) {
   if constexpr (kNumLanes == 4) {
     return hn::BitCast(hn::Full128<float>(), hn::LoadU(hn::Full128<std::uint8_t>(), p));
   } else {
     const auto low = load_row_blocks<kNumLanes / 2>(p, row_bytes);
     const auto high = load_row_blocks<kNumLanes / 2>(p + kNumLanes / 2 * row_bytes, row_bytes);
-    return hn::Combine(hn::Simd<float, kNumLanes, 0>(), high, low);
+    return hn::Combine(D(), high, low);
   }
 }
 
@@ -76,7 +76,7 @@ HWY_INLINE hn::Vec<hn::Simd<float, kNumLanes, 0> > load_row_blocks(const unsigne
 template <DType kDType>
 HWY_INLINE float* store_lanes(Vector v, float* out) {
   const F32 d;
-  const hn::RebindToUnsigned<F32> du;
+  const U32 du;
   if constexpr (kDType == DType::kF32) {
     hn::StoreU(v, d, out);
     return out + kPanelCols;
