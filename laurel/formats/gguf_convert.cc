@@ -1,0 +1,256 @@
+#include "laurel/formats/gguf_convert.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "laurel/base/checked.h"
+#include "laurel/base/error.h"
+#include "laurel/base/file.h"
+#include "laurel/base/half.h"
+#include "laurel/base/json.h"
+#include "laurel/base/progress.h"
+#include "laurel/formats/gguf_config.h"
+#include "laurel/formats/gguf_tokenizer.h"
+#include "laurel/formats/tensor_store.h"
+
+namespace laurel::formats {
+namespace {
+
+constexpr std::int64_t kChunkElements = std::int64_t{1} << 16;
+constexpr std::uint64_t kProgressUnit = 1'000'000;
+
+// Where a tensor comes from and what becomes of it.
+struct TensorSource {
+  const GgufTensor* tensor;
+  // For q and k of llama: heads whose rows the GGUF converter reordered, so that rotary pairs are
+  // adjacent. 0: none.
+  std::int64_t reordered_heads = 0;
+};
+
+// Row of the GGUF tensor that holds row `row` of the Hugging Face tensor.
+std::int64_t source_row(std::int64_t row, std::int64_t num_rows, std::int64_t reordered_heads) {
+  if (reordered_heads == 0) return row;
+  const std::int64_t head_dim = num_rows / reordered_heads, half = head_dim / 2;
+  const std::int64_t head = row / head_dim, within = row % head_dim;
+  return head * head_dim + 2 * (within % half) + within / half;
+}
+
+// Passes values to the sink as float32 or bfloat16.
+class ValueWriter {
+ public:
+  ValueWriter(DType dtype, const ByteSink& sink) : dtype_(dtype), sink_(sink) {}
+
+  void write(std::span<const float> values) {
+    if (dtype_ == DType::kF32) {
+      sink_(std::as_bytes(values));
+      return;
+    }
+    halves_.resize(values.size());
+    std::transform(values.begin(), values.end(), halves_.begin(), float_to_bf16);
+    sink_(std::as_bytes(std::span<const std::uint16_t>(halves_)));
+  }
+
+ private:
+  DType dtype_;
+  const ByteSink& sink_;
+  std::vector<std::uint16_t> halves_;
+};
+
+void produce(const TensorSource& source, DType dtype, const ByteSink& sink) {
+  const GgufTensor& tensor = *source.tensor;
+  const BlockShape block = block_shape(tensor.type);
+  ValueWriter writer(dtype, sink);
+  std::vector<float> values;
+  // A bias is a column of rows of one element, which blocks of one element allow to address.
+  const bool is_vector = tensor.shape.size() == 1;
+  const std::int64_t row_elements =
+      is_vector && source.reordered_heads != 0 ? 1 : tensor.shape.back();
+  const std::int64_t num_rows = is_vector ? tensor.shape[0] / row_elements : tensor.shape[0];
+  const auto row_bytes =
+      static_cast<std::size_t>(row_elements / block.num_elements * block.num_bytes);
+  const std::int64_t chunk_rows = std::max<std::int64_t>(1, kChunkElements / row_elements);
+  for (std::int64_t begin = 0; begin < num_rows; begin += chunk_rows) {
+    const std::int64_t count = std::min(chunk_rows, num_rows - begin);
+    values.resize(static_cast<std::size_t>(count * row_elements));
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto row =
+          static_cast<std::size_t>(source_row(begin + i, num_rows, source.reordered_heads));
+      dequantize(tensor.type, tensor.data.subspan(row * row_bytes, row_bytes),
+                 std::span<float>(values).subspan(static_cast<std::size_t>(i * row_elements),
+                                                  static_cast<std::size_t>(row_elements)));
+    }
+    writer.write(values);
+  }
+}
+
+// Collects the tensors of a decoder and notes which of the file's were used.
+class TensorPlanner {
+ public:
+  TensorPlanner(const GgufFile& gguf, DType dtype) : gguf_(gguf), dtype_(dtype) {}
+
+  void add(const std::string& gguf_name, const std::string& name, std::vector<std::int64_t> shape,
+           std::int64_t reordered_heads = 0) {
+    const auto found = gguf_.tensors().find(gguf_name);
+    if (found == gguf_.tensors().end()) {
+      throw UserError("{}: tensor {} is missing, expected {}", gguf_.name(), gguf_name,
+                      shape_text(shape));
+    }
+    const GgufTensor& tensor = found->second;
+    if (tensor.shape != shape) {
+      throw UserError("{}: tensor {}: wrong shape, expected {}, got {}", gguf_.name(), gguf_name,
+                      shape_text(shape), shape_text(tensor.shape));
+    }
+    if (shape.size() == 1 && reordered_heads != 0 && block_shape(tensor.type).num_elements != 1) {
+      throw UserError("{}: tensor {}: expected a bias of F32, F16 or BF16, got {}", gguf_.name(),
+                      gguf_name, block_type_name(tensor.type));
+    }
+    used_.insert(gguf_name);
+    const TensorSource source{&tensor, reordered_heads};
+    tensors_.push_back(
+        {name, dtype_, std::move(shape),
+         [source, dtype = dtype_](const ByteSink& sink) { produce(source, dtype, sink); }});
+  }
+
+  void ignore(const std::string& gguf_name) { used_.insert(gguf_name); }
+
+  std::vector<TensorToWrite> take() {
+    for (const auto& [name, tensor] : gguf_.tensors()) {
+      if (!used_.contains(name)) {
+        throw UserError("{}: tensor {}: not part of the architecture, shape {}", gguf_.name(), name,
+                        shape_text(tensor.shape));
+      }
+    }
+    return std::move(tensors_);
+  }
+
+ private:
+  const GgufFile& gguf_;
+  DType dtype_;
+  std::set<std::string> used_;
+  std::vector<TensorToWrite> tensors_;
+};
+
+void plan_layer(TensorPlanner& planner, const GgufDecoder& d, std::int64_t layer) {
+  const std::int64_t hidden = d.hidden_size, q_size = d.num_heads * d.head_dim,
+                     kv_size = d.num_key_value_heads * d.head_dim;
+  const auto add = [&](std::string_view gguf_name, std::string_view name,
+                       std::vector<std::int64_t> shape, std::int64_t heads = 0) {
+    planner.add(fmt::format("blk.{}.{}", layer, gguf_name),
+                fmt::format("model.layers.{}.{}", layer, name), std::move(shape),
+                d.is_llama() ? heads : 0);
+  };
+  add("attn_norm.weight", "input_layernorm.weight", {hidden});
+  add("attn_q.weight", "self_attn.q_proj.weight", {q_size, hidden}, d.num_heads);
+  add("attn_k.weight", "self_attn.k_proj.weight", {kv_size, hidden}, d.num_key_value_heads);
+  add("attn_v.weight", "self_attn.v_proj.weight", {kv_size, hidden});
+  add("attn_output.weight", "self_attn.o_proj.weight", {hidden, q_size});
+  add("ffn_norm.weight", "post_attention_layernorm.weight", {hidden});
+  add("ffn_gate.weight", "mlp.gate_proj.weight", {d.intermediate_size, hidden});
+  add("ffn_up.weight", "mlp.up_proj.weight", {d.intermediate_size, hidden});
+  add("ffn_down.weight", "mlp.down_proj.weight", {hidden, d.intermediate_size});
+  if (d.qkv_bias) {
+    add("attn_q.bias", "self_attn.q_proj.bias", {q_size}, d.num_heads);
+    add("attn_k.bias", "self_attn.k_proj.bias", {kv_size}, d.num_key_value_heads);
+    add("attn_v.bias", "self_attn.v_proj.bias", {kv_size});
+  }
+  if (d.output_bias) add("attn_output.bias", "self_attn.o_proj.bias", {hidden});
+  if (d.mlp_bias) {
+    add("ffn_gate.bias", "mlp.gate_proj.bias", {d.intermediate_size});
+    add("ffn_up.bias", "mlp.up_proj.bias", {d.intermediate_size});
+    add("ffn_down.bias", "mlp.down_proj.bias", {hidden});
+  }
+}
+
+// Tensors in order, cut where the next one would go beyond the limit.
+std::vector<std::vector<TensorToWrite>> cut_into_shards(std::vector<TensorToWrite> tensors,
+                                                        std::uint64_t max_bytes) {
+  std::vector<std::vector<TensorToWrite>> shards(1);
+  std::uint64_t size = 0;
+  for (TensorToWrite& tensor : tensors) {
+    const std::uint64_t bytes = data_size(tensor);
+    if (!shards.back().empty() && size + bytes > max_bytes) {
+      shards.emplace_back();
+      size = 0;
+    }
+    size += bytes;
+    shards.back().push_back(std::move(tensor));
+  }
+  return shards;
+}
+
+void write_shards(const std::filesystem::path& directory,
+                  std::vector<std::vector<TensorToWrite>> shards, std::uint64_t num_bytes) {
+  Progress progress("writing", "MB", static_cast<std::int64_t>(num_bytes / kProgressUnit));
+  std::map<std::string, std::string> weight_map;
+  std::uint64_t done = 0;
+  const std::size_t num_shards = shards.size();
+  for (std::size_t i = 0; i < num_shards; ++i) {
+    const std::string name =
+        num_shards == 1 ? "model.safetensors"
+                        : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, num_shards);
+    std::uint64_t size = 0;
+    for (const TensorToWrite& tensor : shards[i]) {
+      weight_map[tensor.name] = name;
+      size += data_size(tensor);
+    }
+    write_safetensors(directory / name, std::move(shards[i]), [&](std::uint64_t written) {
+      progress.update(static_cast<std::int64_t>((done + written) / kProgressUnit));
+    });
+    done += size;
+  }
+  progress.finish();
+  if (num_shards > 1) {
+    const Json index = {{"metadata", {{"total_size", num_bytes}}}, {"weight_map", weight_map}};
+    write_file(directory / "model.safetensors.index.json", to_text(index));
+  }
+}
+
+}  // namespace
+
+GgufConversion plan_gguf_conversion(const GgufFile& gguf, DType dtype) {
+  const GgufDecoder decoder = read_gguf_decoder(gguf);
+  TensorPlanner planner(gguf, dtype);
+  planner.add("token_embd.weight", "model.embed_tokens.weight",
+              {decoder.vocab_size, decoder.hidden_size});
+  for (std::int64_t layer = 0; layer < decoder.num_layers; ++layer)
+    plan_layer(planner, decoder, layer);
+  planner.add("output_norm.weight", "model.norm.weight", {decoder.hidden_size});
+  if (!decoder.tied_embeddings) {
+    planner.add("output.weight", "lm_head.weight", {decoder.vocab_size, decoder.hidden_size});
+  }
+  planner.ignore("rope_freqs.weight");  // became rope_scaling
+  GgufConversion conversion;
+  const Json config = make_config(gguf, decoder, dtype == DType::kF32 ? "float32" : "bfloat16");
+  conversion.architecture = config["architectures"][0];
+  conversion.tensors = planner.take();
+  conversion.files = make_tokenizer_files(gguf, decoder.max_length);
+  conversion.files["config.json"] = to_text(config);
+  conversion.files["generation_config.json"] = to_text(make_generation_config(gguf));
+  return conversion;
+}
+
+GgufConvertResult convert_gguf(const GgufConvertOptions& options) {
+  if (options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
+    throw UserError("unsupported element type {}, expected F32 or BF16", dtype_name(options.dtype));
+  }
+  const MappedFile file(options.from);
+  const GgufFile gguf = GgufFile::parse(file.bytes(), options.from.string());
+  GgufConversion conversion = plan_gguf_conversion(gguf, options.dtype);
+  GgufConvertResult result{.architecture = conversion.architecture,
+                           .num_tensors = static_cast<std::int64_t>(conversion.tensors.size())};
+  for (const TensorToWrite& tensor : conversion.tensors) result.num_bytes += data_size(tensor);
+  result.num_parameters = static_cast<std::int64_t>(result.num_bytes) / dtype_size(options.dtype);
+  AtomicDirectory directory(options.to);
+  for (const auto& [name, text] : conversion.files) write_file(directory.staging() / name, text);
+  auto shards = cut_into_shards(std::move(conversion.tensors), options.max_shard_bytes);
+  result.num_shards = static_cast<std::int64_t>(shards.size());
+  write_shards(directory.staging(), std::move(shards), result.num_bytes);
+  directory.commit();
+  return result;
+}
+
+}  // namespace laurel::formats
