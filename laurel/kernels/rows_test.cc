@@ -1,0 +1,277 @@
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <limits>
+#include <numeric>
+
+#include "laurel/kernels/ops.h"
+#include "laurel/kernels/reference.h"
+#include "laurel/kernels/test_data.h"
+
+namespace laurel::kernels {
+namespace {
+
+using namespace testing;
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// What an op takes. Each op uses what it needs.
+struct RowData {
+  Grid2 x, other;
+  std::vector<std::int32_t> picks;  // row numbers of a table, one per row
+  std::vector<float> parameters, cosines, sines;
+  Stored table, weight;
+
+  static constexpr std::int64_t kTableRows = 50;
+  RowData(std::int64_t rows, std::int64_t cols, DType dtype, std::mt19937& rng)
+      : x(Grid2::random(rows, cols, 3, rng, 3)),
+        other(Grid2::random(rows, cols, 1, rng)),
+        parameters(random_values(kTableRows * cols, rng)),
+        cosines(random_values(kTableRows * cols, rng)),
+        sines(random_values(kTableRows * cols, rng)),
+        table(parameters, dtype, 1),
+        weight(random_values(cols, rng), dtype, 1) {
+    std::uniform_int_distribution<std::int32_t> pick(0, kTableRows - 1);
+    for (std::int64_t r = 0; r < rows; ++r) picks.push_back(pick(rng));
+  }
+};
+
+struct OpCase {
+  const char* name;
+  Grid2 (*run)(RowData& data, ThreadPool& pool);
+  std::vector<double> (*want)(RowData& data);
+  // The scale of an element's rounding error, in units of kEps.
+  double (*bound)(RowData& data, std::int64_t row, std::int64_t col, double want);
+};
+
+constexpr float kNormEps = 1e-5f;
+
+double exact(RowData&, std::int64_t, std::int64_t, double) { return 0; }
+
+// One head of all columns but the last few, which stay as they are.
+std::int64_t half_dim(const RowData& data) { return data.x.cols() * 2 / 5; }
+RotaryTable rotary_table(const RowData& data) { return {data.cosines, data.sines, half_dim(data)}; }
+
+const OpCase kOps[] = {
+    {"embedding",
+     [](RowData& data, ThreadPool& pool) {
+       Grid2 y(data.x.rows(), data.x.cols(), 2);
+       embedding(data.picks, data.table.weight(RowData::kTableRows, data.x.cols()), y.view(), pool);
+       return y;
+     },
+     [](RowData& data) {
+       return reference::embedding(data.picks,
+                                   data.table.weight(RowData::kTableRows, data.x.cols()));
+     },
+     exact},
+    {"rms_norm",
+     [](RowData& data, ThreadPool& pool) {
+       Grid2 y(data.x.rows(), data.x.cols(), 2);
+       rms_norm(data.x.view(), data.weight.vector(data.x.cols()), kNormEps, y.view(), pool);
+       return y;
+     },
+     [](RowData& data) {
+       return reference::rms_norm(data.x.view(), data.weight.vector(data.x.cols()), kNormEps);
+     },
+     // 16 chains and a tree of 4 for the sum; mean, eps, root, reciprocal and two products.
+     [](RowData& data, std::int64_t, std::int64_t, double want) {
+       return std::abs(want) * (static_cast<double>(data.x.cols()) / 16 + 12);
+     }},
+    {"rotary",
+     [](RowData& data, ThreadPool& pool) {
+       Grid2 y = data.x;
+       rotary(y.view(), 1, data.x.cols(), data.picks, rotary_table(data), pool);
+       return y;
+     },
+     [](RowData& data) {
+       return reference::rotary(data.x.view(), 1, data.x.cols(), data.picks, rotary_table(data));
+     },
+     [](RowData& data, std::int64_t r, std::int64_t c, double) {
+       const std::int64_t half = half_dim(data);
+       if (c >= 2 * half) return 0.0;
+       const std::int64_t i = c % half;
+       const auto at = static_cast<std::size_t>(data.picks[static_cast<std::size_t>(r)] * half + i);
+       const double a = std::abs(data.x.at(r, i)), b = std::abs(data.x.at(r, i + half));
+       const double cosine = std::abs(data.cosines[at]), sine = std::abs(data.sines[at]);
+       return 3 * (c < half ? a * cosine + b * sine : b * cosine + a * sine);
+     }},
+    {"silu_mul",
+     [](RowData& data, ThreadPool& pool) {
+       Grid2 y = data.x;
+       silu_mul(y.view(), data.other.view(), pool);
+       return y;
+     },
+     [](RowData& data) { return reference::silu_mul(data.x.view(), data.other.view()); },
+     [](RowData&, std::int64_t, std::int64_t, double want) { return 8 * std::abs(want) + 1e-25; }},
+    {"round_to_bf16",
+     [](RowData& data, ThreadPool& pool) {
+       Grid2 y = data.x;
+       round_to_bf16(y.view(), pool);
+       return y;
+     },
+     [](RowData& data) { return reference::round_to_bf16(data.x.view()); }, exact},
+    {"gather_rows",
+     [](RowData& data, ThreadPool& pool) {
+       std::vector<std::int32_t> rows;
+       for (const std::int32_t pick : data.picks)
+         rows.push_back(pick % static_cast<std::int32_t>(data.x.rows()));
+       Grid2 y(data.x.rows(), data.x.cols(), 2);
+       gather_rows(data.x.view(), rows, y.view(), pool);
+       return y;
+     },
+     [](RowData& data) {
+       std::vector<std::int32_t> rows;
+       for (const std::int32_t pick : data.picks)
+         rows.push_back(pick % static_cast<std::int32_t>(data.x.rows()));
+       return reference::gather_rows(data.x.view(), rows);
+     },
+     exact},
+};
+
+struct Size {
+  std::int64_t rows, cols;
+  DType dtype;
+};
+constexpr Size kSizes[] = {
+    {1, 1, DType::kF32},      {3, 15, DType::kBF16},   {2, 64, DType::kF16},   {7, 33, DType::kF32},
+    {300, 576, DType::kBF16}, {5, 4097, DType::kBF16}, {129, 100, DType::kF16}};
+
+class RowOps : public ::testing::TestWithParam<OpCase> {};
+INSTANTIATE_TEST_SUITE_P(Cases, RowOps, ::testing::ValuesIn(kOps),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+TEST_P(RowOps, AgreesWithReference) {
+  for (const Size& size : kSizes) {
+    SCOPED_TRACE(::testing::Message() << size.rows << "x" << size.cols);
+    std::mt19937 rng(1);
+    RowData data(size.rows, size.cols, size.dtype, rng);
+    const std::vector<double> want = GetParam().want(data);
+    std::vector<double> bound(want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i) / size.cols;
+      const auto col = static_cast<std::int64_t>(i) % size.cols;
+      bound[i] = GetParam().bound(data, row, col, want[i]) * kEps;
+    }
+    for_each_isa([&](const std::string&) {
+      ThreadPool pool(3);
+      Grid2 y = GetParam().run(data, pool);
+      expect_close(y, want, bound);
+    });
+  }
+}
+
+TEST_P(RowOps, BitsDependOnNothingElse) {
+  for (const Size& size : kSizes) {
+    SCOPED_TRACE(::testing::Message() << size.rows << "x" << size.cols);
+    std::mt19937 rng(2);
+    RowData data(size.rows, size.cols, size.dtype, rng);
+    const auto result = [&](int threads) {
+      ThreadPool pool(threads);
+      return GetParam().run(data, pool);
+    };
+    expect_same_bits_between_isas([&] { return result(1); });
+    for_each_isa([&](const std::string&) {
+      const Grid2 one = result(1);
+      for (const int threads : {2, 3, 5}) EXPECT_TRUE(same_bits(result(threads), one));
+    });
+  }
+}
+
+TEST(RmsNormTest, InPlaceGivesTheSameBits) {
+  std::mt19937 rng(3);
+  Grid2 x = Grid2::random(9, 75, 0, rng);
+  const Stored weight(random_values(75, rng), DType::kBF16);
+  for_each_isa([&](const std::string&) {
+    ThreadPool pool(2);
+    Grid2 y(9, 75), in_place = x;
+    rms_norm(x.view(), weight.vector(75), kNormEps, y.view(), pool);
+    rms_norm(in_place.view(), weight.vector(75), kNormEps, in_place.view(), pool);
+    EXPECT_TRUE(same_bits(y, in_place));
+  });
+}
+
+TEST(RmsNormTest, ZeroRowStaysZeroAndNanSpoilsItsRowOnly) {
+  Grid2 x(3, 20);
+  for (std::int64_t c = 0; c < 20; ++c) x.at(0, c) = x.at(1, c) = x.at(2, c) = 0;
+  x.at(1, 19) = kNan;
+  const Stored weight(std::vector<float>(20, 1.0f), DType::kF32);
+  for_each_isa([&](const std::string&) {
+    ThreadPool pool(1);
+    Grid2 y(3, 20);
+    rms_norm(x.view(), weight.vector(20), kNormEps, y.view(), pool);
+    for (std::int64_t c = 0; c < 20; ++c) {
+      EXPECT_EQ(y.at(0, c), 0);
+      EXPECT_TRUE(std::isnan(y.at(1, c)));
+      EXPECT_EQ(y.at(2, c), 0);
+    }
+  });
+}
+
+// silu over the whole range of float32: no overflow on the way, right at the ends.
+TEST(SiluTest, WholeRangeAndSpecialValues) {
+  std::vector<float> inputs{0.0f, -0.0f, kInf, 1e38f, -1e38f, -100.0f, 1e-40f, -1e-40f, kNan};
+  for (float x = -95; x < 95; x += 0.0137f) inputs.push_back(x);
+  const auto count = static_cast<std::int64_t>(inputs.size());
+  for_each_isa([&](const std::string&) {
+    ThreadPool pool(1);
+    Grid2 gate(1, count), up(1, count);
+    for (std::int64_t i = 0; i < count; ++i) {
+      gate.at(0, i) = inputs[static_cast<std::size_t>(i)];
+      up.at(0, i) = 1;
+    }
+    silu_mul(gate.view(), up.view(), pool);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double x = inputs[static_cast<std::size_t>(i)];
+      if (std::isnan(x)) {
+        EXPECT_TRUE(std::isnan(gate.at(0, i)));
+        continue;
+      }
+      if (std::isinf(x)) {
+        EXPECT_EQ(gate.at(0, i), kInf);
+        continue;
+      }
+      const double want = x / (1 + std::exp(-x));
+      // e^x below the smallest normal number counts as 0.
+      EXPECT_NEAR(gate.at(0, i), want, 6 * kEps * std::abs(want) + 1.2e-38 * std::abs(x)) << x;
+    }
+  });
+}
+
+TEST(RoundToBf16Test, EveryExponentTiesAndSpecialValues) {
+  std::vector<float> inputs{kInf,
+                            -kInf,
+                            kNan,
+                            std::bit_cast<float>(0x7f800001u),
+                            std::bit_cast<float>(0xffffffffu),
+                            3.4028235e38f};
+  std::mt19937 rng(4);
+  for (std::uint32_t high = 0; high < 0x10000; high += 7) {
+    for (const std::uint32_t low : {0x0000u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu})
+      inputs.push_back(std::bit_cast<float>(high << 16 | low));
+  }
+  for_each_isa([&](const std::string&) {
+    ThreadPool pool(2);
+    std::vector<float> values = inputs;
+    const auto count = static_cast<std::int64_t>(values.size());
+    round_to_bf16({values.data(), 1, count, count}, pool);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const float want = bf16_to_float(float_to_bf16(inputs[i]));
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(values[i]), std::bit_cast<std::uint32_t>(want))
+          << inputs[i];
+    }
+  });
+}
+
+TEST(RowOpsTest, NoRowsIsNoWork) {
+  ThreadPool pool(2);
+  const Stored weight(std::vector<float>(8, 1.0f), DType::kF32);
+  const Matrix empty{nullptr, 0, 8, 8};
+  rms_norm(empty, weight.vector(8), kNormEps, empty, pool);
+  silu_mul(empty, empty, pool);
+  linear(empty, weight.weight(1, 8), {}, {nullptr, 0, 1, 1}, Accumulate::kNo, pool);
+  forest_attention(empty, empty, empty, {}, {}, {2, 1, 4, 1.0f}, empty, pool);
+}
+
+}  // namespace
+}  // namespace laurel::kernels
