@@ -1,5 +1,5 @@
-// Chat templates: the part of Jinja 3.1.6 that they use, with transformers' settings (sandboxed, trim_blocks,
-// lstrip_blocks, loop controls, undefined prints as empty).
+// Chat templates: the part of Jinja 3.1.6 that they use, with transformers' settings (sandboxed,
+// trim_blocks, lstrip_blocks, loop controls, undefined prints as empty).
 #pragma once
 
 #include <memory>
@@ -29,8 +29,8 @@ class ChatTemplate {
     std::int64_t max_steps = 50'000'000;
   };
 
-  // Renders with the variables of the object (messages, add_generation_prompt, bos_token, …). Throws UserError: the text of
-  // raise_exception(), or what jinja2 would refuse.
+  // Renders with the variables of the object (messages, add_generation_prompt, bos_token, …).
+  // Throws UserError: the text of raise_exception(), or what jinja2 would refuse.
   std::string render(const Json& variables, const RenderOptions& options) const;
   std::string render(const Json& variables) const { return render(variables, RenderOptions{}); }
 
