@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes laurel/tokenizer/unicode_tables.inc: the Unicode properties that `tokenizers` works with.
+"""Writes laurel/tokenizer/{unicode_class,normal_form}_tables.inc: the Unicode properties that `tokenizers` works with.
 
 The wheel mixes several Unicode versions (regex classes, Rust's standard library, its normalization crate), so the
 tables are not taken from any Unicode release: every code point is put through the wheel itself.
 
 Needs: tokenizers==0.22.2, Python >= 3.11 (its unicodedata gives the canonical combining classes; the wheel says which of
-them it knows). Usage: tools/unicode_tables.py [output]
+them it knows). Usage: tools/unicode_tables.py [output folder]
 """
 import sys
 import unicodedata
@@ -110,37 +110,44 @@ def range_array(out, name, codes):
     array(out, "std::uint32_t", name, values, 24)
 
 
-def main():
-    out = [
-        "// Made by tools/unicode_tables.py from tokenizers 0.22.2; do not edit. Ranges are pairs of (code points",
-        "// skipped since the last range, code points in the range).",
-        "// clang-format off\n",
-    ]
-    letters = {name: regex_class(rf"\p{{{name}}}") for name in ("L", "N", "M", "Lu", "Ll", "Lt")}
-    range_array(out, "kLetterRanges", letters["L"])
-    range_array(out, "kUpperRanges", sorted(letters["Lu"] + letters["Lt"]))
-    range_array(out, "kLowerRanges", letters["Ll"])
-    range_array(out, "kMarkRanges", letters["M"])
-    range_array(out, "kNumberRanges", letters["N"])
+def write(folder, name, lines):
+    header = ["// Made by tools/unicode_tables.py from tokenizers 0.22.2; do not edit.", "// clang-format off\n"]
+    target = folder / name
+    target.write_text("\n".join(header + lines + ["// clang-format on"]) + "\n")
+    print(target, target.stat().st_size)
+
+
+def class_tables():
+    out = ["// Pairs of (code points skipped since the last range, code points in the range)."]
+    for name, pattern in (("kLetterRanges", r"\p{L}"), ("kNumberRanges", r"\p{N}"), ("kUpperRanges", r"\p{Lu}\p{Lt}"),
+                          ("kLowerRanges", r"\p{Ll}"), ("kMarkRanges", r"\p{M}")):
+        range_array(out, name, regex_class(pattern))
     space = regex_class(r"\s")
     assert space == strip_space()
     range_array(out, "kSpaceRanges", space)
     range_array(out, "kNumericRanges", numeric())
     range_array(out, "kWordRanges", word())
+    return out
+
+
+def normal_form_tables():
     decompositions, classes, pairs = normal_forms()
-    out.append("// (code point, combining class).")
+    assert max(map(len, decompositions.values())) <= 4
+    out = ["// (code point, canonical combining class), ordered."]
     array(out, "CombiningClass", "kCombiningClasses", [f"{{0x{c:x}, {v}}}" for c, v in sorted(classes.items())])
-    out.append("// (code point, full canonical decomposition, zeros at the end).")
+    out.append("// (code point, its full canonical decomposition, zeros at the end), ordered.")
     array(out, "Decomposition", "kDecompositions",
           [f"{{0x{c:x}, {{{', '.join(f'0x{ord(t):x}' for t in text)}}}}}" for c, text in sorted(decompositions.items())], 4)
-    assert max(map(len, decompositions.values())) <= 4
     out.append("// (first, second, their primary composite), ordered.")
     array(out, "Composition", "kCompositions",
           [f"{{0x{a:x}, 0x{b:x}, 0x{c:x}}}" for (a, b), c in sorted(pairs.items())], 6)
-    out.append("// clang-format on")
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "laurel/tokenizer/unicode_tables.inc"
-    target.write_text("\n".join(out) + "\n")
-    print({k: len(v) for k, v in letters.items()}, len(space), len(decompositions), len(classes), len(pairs), target.stat().st_size)
+    return out
+
+
+def main():
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "laurel/tokenizer"
+    write(folder, "unicode_class_tables.inc", class_tables())
+    write(folder, "normal_form_tables.inc", normal_form_tables())
 
 
 if __name__ == "__main__":
