@@ -34,7 +34,7 @@ def outcome(template, variables):
     """{"text": …} or {"error": class}."""
     try:
         return {"text": chat_template_utils._compile_jinja_template(template).render(**variables)}
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, SyntaxError):  # the latter from compiling what jinja2 generates
         return {"error": "syntax"}
     except UndefinedError:
         return {"error": "undefined"}

@@ -333,14 +333,15 @@ class Interpreter {
     Scope* scope = nullptr;
     bool any = false;
     for (Value item; loop->next(runtime_, item);) {
-      any = true;
       heap_.step();
       if (scope == nullptr || scope->captured) scope = new_scope(outer);
       scope->size = 0;
       scope_ = scope;
       assign(*statement.target, item);
       if (loop_symbol_ >= 0) define(loop_symbol_, Value::loop(loop));
-      if (execute(statement.body) == Flow::kBreak) break;
+      const Flow flow = execute(statement.body);
+      if (flow == Flow::kBreak) break;
+      any |= flow == Flow::kNormal;  // jinja2 counts only iterations that reach their end
     }
     scope_ = outer;
     if (!any) execute_scoped(statement.otherwise);

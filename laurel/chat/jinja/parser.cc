@@ -220,10 +220,11 @@ class Parser {
   }
 
   ExprPtr comparison() {
+    const int line = current().line;
     ExprPtr first = sum();
     CompareOperator op;
     if (!comparison_operator(op)) return first;
-    ExprPtr expr = make(ExprKind::kCompare, first->line, std::move(first));
+    ExprPtr expr = make(ExprKind::kCompare, line, std::move(first));
     do {
       expr->compares.push_back(op);
       add(*expr, sum());
@@ -252,9 +253,10 @@ class Parser {
   }
 
   ExprPtr concatenation() {
+    const int line = current().line;
     ExprPtr first = product();
     if (!at_operator("~")) return first;
-    ExprPtr expr = make(ExprKind::kConcat, first->line, std::move(first));
+    ExprPtr expr = make(ExprKind::kConcat, line, std::move(first));
     while (skip_operator("~")) add(*expr, product());
     return expr;
   }

@@ -412,7 +412,6 @@ Value filter_first(Runtime& runtime, const Arguments& arguments) {
 
 Value filter_last(Runtime& runtime, const Arguments& arguments) {
   const auto args = bind("last", arguments, {"seq"}, 1);
-  require_defined(*args[0]);
   if (args[0]->is(Kind::kIterator)) fail("last: a generator is not reversible; use list first");
   const std::vector<Value> items = collect(runtime, *args[0]);
   return items.empty() ? undefined_hint(runtime.heap(), "no last item, the sequence was empty")
@@ -424,7 +423,7 @@ Value filter_reverse(Runtime& runtime, const Arguments& arguments) {
   if (args[0]->is(Kind::kString)) {
     return slice(runtime, *args[0], Value::none(), Value::none(), Value::integer(-1));
   }
-  const bool is_generator = args[0]->is(Kind::kIterator) || args[0]->is(Kind::kUndefined);
+  const bool is_generator = args[0]->is(Kind::kIterator);
   std::vector<Value> items = collect(runtime, *args[0]);
   std::reverse(items.begin(), items.end());
   return is_generator ? make_list(runtime.heap(), items) : one_pass(runtime, items);

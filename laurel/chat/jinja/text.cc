@@ -130,7 +130,7 @@ std::vector<std::string_view> split_space(std::string_view text, std::int64_t ma
   text = strip_left(text);
   while (!text.empty()) {
     if (max_splits >= 0 && static_cast<std::int64_t>(parts.size()) >= max_splits) {
-      parts.push_back(strip_right(text));
+      parts.push_back(text);
       break;
     }
     std::size_t end = 0;
@@ -150,7 +150,7 @@ std::vector<std::string_view> split_space_right(std::string_view text, std::int6
   text = strip_right(text);
   while (!text.empty()) {
     if (max_splits >= 0 && static_cast<std::int64_t>(parts.size()) >= max_splits) {
-      parts.push_back(strip_left(text));
+      parts.push_back(text);
       break;
     }
     std::size_t begin = text.size();

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 
+#include "laurel/base/utf8.h"
 #include "laurel/chat/jinja/problem.h"
 
 namespace laurel::chat::jinja {
@@ -89,6 +90,14 @@ Array* copy_items(Heap& heap, std::span<const Value> items) {
   return heap.make<Array>(copy, items.size());
 }
 
+// Everything after relies on valid UTF-8.
+Value checked_string(Heap& heap, std::string_view text) {
+  heap.step_bytes(text.size());
+  const std::size_t bad = find_invalid_utf8(text);
+  if (bad != std::string_view::npos) fail("a string holds invalid UTF-8 at byte {}", bad);
+  return Value::string(text);
+}
+
 }  // namespace
 
 void DictBuilder::grow() {
@@ -163,7 +172,7 @@ Value from_json(Heap& heap, const Json& json) {
     case Json::value_t::number_float:
       return Value::real(json.get<double>());
     case Json::value_t::string:
-      return Value::string(json.get_ref<const std::string&>());
+      return checked_string(heap, json.get_ref<const std::string&>());
     case Json::value_t::array: {
       Value* items = heap.make_array<Value>(json.size());
       std::size_t count = 0;
@@ -173,7 +182,7 @@ Value from_json(Heap& heap, const Json& json) {
     case Json::value_t::object: {
       DictBuilder builder(heap);
       for (const auto& [key, value] : json.get_ref<const Json::object_t&>()) {
-        builder.set(Value::string(key), from_json(heap, value));
+        builder.set(checked_string(heap, key), from_json(heap, value));
       }
       return Value::dict(builder.finish());
     }
