@@ -20,7 +20,6 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "laurel/kernels/math-inl.h"
-#include "laurel/kernels/panel-inl.h"
 #include "laurel/kernels/tile-inl.h"
 
 #ifndef LAUREL_KERNELS_ATTENTION_CC_

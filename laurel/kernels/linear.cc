@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "laurel/kernels/ops.h"
+#include "laurel/kernels/parameter.h"
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/scratch.h"
 #include "laurel/kernels/simd.h"
@@ -14,7 +15,6 @@
 #define HWY_TARGET_INCLUDE "laurel/kernels/linear.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-#include "laurel/kernels/panel-inl.h"
 #include "laurel/kernels/tile-inl.h"
 
 #ifndef LAUREL_KERNELS_LINEAR_CC_

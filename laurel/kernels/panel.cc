@@ -1,28 +1,17 @@
-// Weights from their stored form, rows of K elements, to panels that the register tile reads:
-// [depth, kPanelCols] in float32, where column c of the panel is row c of the weight. Compiled once
-// per instruction set.
-#include <cstring>
+// Weights from their stored form, rows of K elements, to panels that the register tile reads.
+#include <cstdint>
 
-#include "hwy/highway.h"
 #include "laurel/kernels/parameter.h"
-#include "laurel/kernels/tile-inl.h"
+#include "laurel/kernels/simd.h"
 
-#if defined(LAUREL_KERNELS_PANEL_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAUREL_KERNELS_PANEL_INL_H_
-#undef LAUREL_KERNELS_PANEL_INL_H_
-#else
-#define LAUREL_KERNELS_PANEL_INL_H_
-#endif
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "laurel/kernels/panel.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "laurel/kernels/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
-
-// A rectangle of stored elements: `rows` rows, the first at `data`, `row_bytes` apart.
-struct StoredRows {
-  const unsigned char* data = nullptr;
-  std::int64_t row_bytes = 0;
-  std::int64_t rows = 0;
-};
 
 // Element by element: any size, for the edges. Columns past the last row become 0.
 template <DType kDType>
@@ -132,21 +121,20 @@ std::int64_t expand_blocks(const StoredRows& w, std::int64_t depth, float* panel
 #endif
 
 template <DType kDType>
-HWY_NOINLINE void expand_panel(const StoredRows& w, std::int64_t depth, float* panel) {
+HWY_NOINLINE void expand_typed(const StoredRows& w, std::int64_t depth, float* panel) {
   expand_slowly<kDType>(w, expand_blocks<kDType>(w, depth, panel), depth, panel);
 }
 
-inline void expand_panel(DType dtype, const StoredRows& w, std::int64_t depth, float* panel) {
+void expand_panel(DType dtype, const StoredRows& stored, std::int64_t depth, float* panel) {
   switch (dtype) {
     case DType::kBF16:
-      return expand_panel<DType::kBF16>(w, depth, panel);
+      return expand_typed<DType::kBF16>(stored, depth, panel);
     case DType::kF16:
-      return expand_panel<DType::kF16>(w, depth, panel);
+      return expand_typed<DType::kF16>(stored, depth, panel);
     default:
-      return expand_panel<DType::kF32>(w, depth, panel);
+      return expand_typed<DType::kF32>(stored, depth, panel);
   }
 }
 
 }  // namespace laurel::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif

@@ -1,0 +1,83 @@
+#include <cstdint>
+
+#include "laurel/kernels/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "laurel/kernels/tile.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "laurel/kernels/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace laurel::kernels::HWY_NAMESPACE {
+
+// Accumulators as members with names of their own: g++ 12 keeps an array of them in memory, at half
+// the speed.
+template <int kRows>
+struct Accumulators {
+  Accumulators<kRows - 1> above;
+  Vector left;
+  Vector right;
+};
+template <>
+struct Accumulators<0> {};
+
+template <int kRows>
+HWY_INLINE void begin_tile(Accumulators<kRows>& acc, const float* c, std::int64_t c_stride,
+                           Start start) {
+  if constexpr (kRows > 0) {
+    begin_tile(acc.above, c, c_stride, start);
+    const F32 d;
+    const float* row = c + (kRows - 1) * c_stride;
+    acc.left = start == Start::kZero ? hn::Zero(d) : hn::LoadU(d, row);
+    acc.right = start == Start::kZero ? hn::Zero(d) : hn::LoadU(d, row + kLanes);
+  }
+}
+
+template <int kRows>
+HWY_INLINE void step_tile(Accumulators<kRows>& acc, const float* a, Vector b_left, Vector b_right) {
+  if constexpr (kRows > 0) {
+    step_tile(acc.above, a, b_left, b_right);
+    const Vector x = hn::Set(F32(), a[(kRows - 1) * kDepthStride]);
+    acc.left = hn::MulAdd(x, b_left, acc.left);
+    acc.right = hn::MulAdd(x, b_right, acc.right);
+  }
+}
+
+template <int kRows>
+HWY_INLINE void end_tile(const Accumulators<kRows>& acc, float* c, std::int64_t c_stride) {
+  if constexpr (kRows > 0) {
+    end_tile(acc.above, c, c_stride);
+    const F32 d;
+    float* row = c + (kRows - 1) * c_stride;
+    hn::StoreU(acc.left, d, row);
+    hn::StoreU(acc.right, d, row + kLanes);
+  }
+}
+
+template <int kRows>
+HWY_NOINLINE void multiply_tile(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
+                                std::int64_t depth, float* HWY_RESTRICT c, std::int64_t c_stride,
+                                Start start) {
+  const F32 d;
+  Accumulators<kRows> acc;
+  begin_tile(acc, c, c_stride, start);
+  for (std::int64_t k = 0; k < depth; ++k) {
+    step_tile(acc, a + k, hn::LoadU(d, b), hn::LoadU(d, b + kLanes));
+    b += kPanelCols;
+  }
+  end_tile(acc, c, c_stride);
+}
+
+template <int kRows>
+TileFunction find_tile(std::int64_t rows) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return find_tile<kRows - 1>(rows);
+  }
+  return multiply_tile<kRows>;
+}
+
+TileFunction tile_function(std::int64_t rows) { return find_tile<kTileRows>(rows); }
+
+}  // namespace laurel::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
