@@ -6,6 +6,7 @@
 #include "laurel/base/file.h"
 #include "laurel/base/hash.h"
 #include "laurel/bench/bootstrap.h"
+#include "laurel/bench/score_examples.h"
 
 namespace laurel::bench {
 namespace {
@@ -167,7 +168,10 @@ void write_result_files(const fs::path& directory, const BenchmarkResult& result
 
 void adopt_manifest(const std::string& scores_file, BenchmarkResult& result) {
   const fs::path path = fs::path(scores_file).parent_path() / "manifest.json";
-  if (fs::path(scores_file).filename() != "scores.jsonl" || !fs::is_regular_file(path)) return;
+  if (fs::path(scores_file).filename() != "scores.jsonl" || !fs::is_regular_file(path)) {
+    result.model.name = stored_model_name(scores_file);
+    return;
+  }
   const Json manifest = read_json_file(path);
   const std::string where = path.string();
   if (get_string(manifest, "command", where) != "eval") return;

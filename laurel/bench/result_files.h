@@ -51,8 +51,8 @@ class ResultDirectory {
   std::unique_ptr<Impl> impl_;
 };
 
-// Model and rule that the manifest beside a scores file of ours names; the result is left alone if
-// there is none.
+// Model and rule that the manifest beside a scores file of ours names, or the model's name that a
+// scores file of reward-bench holds. The result is left alone if there is neither.
 void adopt_manifest(const std::string& scores_file, schema::BenchmarkResult& result);
 
 }  // namespace laurel::bench

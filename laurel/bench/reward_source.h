@@ -19,20 +19,4 @@ class RewardSource {
   virtual Result<std::string> render(const scoring::Conversation& conversation) = 0;
 };
 
-// A loaded model. `scorer` must outlive it.
-class ScorerSource : public RewardSource {
- public:
-  explicit ScorerSource(const scoring::Scorer& scorer) : scorer_(scorer) {}
-  std::vector<Result<scoring::Reward>> score(
-      std::span<const scoring::Conversation> batch) override {
-    return scorer_.score(batch);
-  }
-  Result<std::string> render(const scoring::Conversation& conversation) override {
-    return scorer_.render(conversation);
-  }
-
- private:
-  const scoring::Scorer& scorer_;
-};
-
 }  // namespace laurel::bench

@@ -32,4 +32,7 @@ std::vector<schema::ScoredExample> score_examples(const std::vector<Example>& ex
 std::vector<schema::ScoredExample> read_scores(const std::vector<Example>& examples,
                                                const std::string& path);
 
+// The "model" of a reward-bench scores file; empty for JSON lines.
+std::string stored_model_name(const std::string& path);
+
 }  // namespace laurel::bench

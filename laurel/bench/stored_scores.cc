@@ -178,4 +178,9 @@ std::vector<schema::ScoredExample> read_scores(const std::vector<Example>& examp
   return results;
 }
 
+std::string stored_model_name(const std::string& path) {
+  const auto columns = as_columns(without_python_constants(formats::read_text_file(path)));
+  return columns ? get_string(*columns, "model", path).value_or("") : "";
+}
+
 }  // namespace laurel::bench

@@ -11,6 +11,7 @@
 #include "laurel/bench/readers.h"
 #include "laurel/bench/result_files.h"
 #include "laurel/bench/score_examples.h"
+#include "laurel/bench/scorer_source.h"
 #include "laurel/bench/summarize.h"
 #include "laurel/cli/app.h"
 #include "laurel/cli/commands.h"
