@@ -80,5 +80,109 @@ TEST(ChatTemplate, AgreesWithJinja2OnAllCases) {
   EXPECT_GT(num_cases, 500u);
 }
 
+std::string error_text(const std::string& source, const Json& variables = Json::object(),
+                       const ChatTemplate::RenderOptions& options = {}) {
+  try {
+    ChatTemplate::parse(source, "t").render(variables, options);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string repeated(std::string_view text, int times) {
+  std::string result;
+  for (int i = 0; i < times; ++i) result += text;
+  return result;
+}
+
+TEST(ChatTemplate, ErrorsNameTemplateAndLine) {
+  EXPECT_EQ(error_text("a\n{{ nope.x }}"), "t: line 2: 'nope' is undefined");
+  EXPECT_EQ(error_text("{% if 1 %}\n\n{{ raise_exception('bad') }}{% endif %}"), "t: line 3: bad");
+  EXPECT_EQ(error_text("a\nb\n{% if %}"), "t: line 3: expected an expression, got '%}'");
+  EXPECT_EQ(error_text("{{ [].append(1) }}"),
+            "t: line 1: attribute 'append' of a list must not be used in a template");
+  EXPECT_EQ(error_text("\xff"), "t: invalid UTF-8 at byte 0");
+  EXPECT_EQ(error_text("{% include 'x' %}"),
+            "t: line 1: the statement 'include' is not supported in a chat template");
+}
+
+TEST(ChatTemplate, HostileTemplatesEndInAnError) {
+  using testing::HasSubstr;
+  ChatTemplate::RenderOptions small;
+  small.max_output_bytes = 1 << 20;
+  small.max_steps = 1'000'000;
+  const auto error = [&](const std::string& source) {
+    return error_text(source, Json::object(), small);
+  };
+  const std::string loop = "{% for i in range(100000) %}";
+  EXPECT_THAT(error(loop + loop + "{% endfor %}{% endfor %}"), HasSubstr("too many steps"));
+  EXPECT_THAT(error(loop + "{{ 'x' * 1000 }}{% endfor %}"), HasSubstr("too"));
+  EXPECT_THAT(error("{{ 'x' * 1000000000000 }}"), HasSubstr("too much memory"));
+  EXPECT_THAT(error("{{ [1] * 1000000000000 }}"), HasSubstr("too much memory"));
+  EXPECT_THAT(error("{{ '%1000000000d' % 1 }}"), HasSubstr("asks for more than"));
+  EXPECT_THAT(error("{{ '{:1000000000}'.format(1) }}"), HasSubstr("asks for more than"));
+  EXPECT_THAT(error("{{ 'x'.center(1000000000000) }}"), HasSubstr("too much memory"));
+  EXPECT_THAT(error("{{ 'x'|indent(1000000000000) }}"), HasSubstr("too much memory"));
+  EXPECT_THAT(error("{{ [1]|tojson(indent=1000000000000) }}"), HasSubstr("too much memory"));
+  EXPECT_THAT(error("{{ " + repeated("(", 5000) + "1" + repeated(")", 5000) + " }}"),
+              HasSubstr("nested deeper"));
+  EXPECT_THAT(error("{{ " + repeated("-", 5000) + "1 }}"), HasSubstr("nested deeper"));
+  EXPECT_THAT(error("{{ " + repeated("not ", 5000) + "1 }}"), HasSubstr("nested deeper"));
+  EXPECT_THAT(error("{{ 1" + repeated("+1", 5000) + " }}"), HasSubstr("nested deeper"));
+  EXPECT_THAT(error("{{ x" + repeated(".a", 5000) + " }}"), HasSubstr("nested deeper"));
+  EXPECT_THAT(error(repeated("{% if 1 %}", 5000)), HasSubstr("nested deeper"));
+  EXPECT_THAT(error("{% set " + repeated("(", 5000) + "a" + repeated(")", 5000) + " = 1 %}"),
+              HasSubstr("nested deeper"));
+  EXPECT_THAT(error("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"), HasSubstr("nested deeper"));
+  EXPECT_THAT(error("{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}"),
+              HasSubstr("nested deeper"));
+  EXPECT_THAT(
+      error("{% set ns = namespace(a=[1]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}"
+            "{% endfor %}{{ ns.a }}"),
+      HasSubstr("too"));
+  EXPECT_THAT(
+      error(
+          "{% set n = namespace(a=[1], b=[1]) %}{% for i in range(60) %}{% set n.a = [n.a, n.a] %}"
+          "{% set n.b = [n.b, n.b] %}{% endfor %}{{ n.a == n.b }}"),
+      HasSubstr("too many steps"));
+  EXPECT_THAT(error("{{ 9223372036854775807 + 1 }}"), HasSubstr("does not fit 64 bits"));
+  EXPECT_THAT(error("{{ 9223372036854775808 }}"), HasSubstr("does not fit 64 bits"));
+  EXPECT_THAT(error_text("{{ x }}", {{"x", 18446744073709551615u}}),
+              HasSubstr("does not fit 64 bits"));
+  small.max_output_bytes = 10;
+  EXPECT_EQ(error("12345678901"), "t: line 1: the text is too long, expected at most 10 bytes");
+}
+
+TEST(ChatTemplate, ReportsWhetherItPrintsTheDate) {
+  EXPECT_FALSE(ChatTemplate::parse("{{ messages }}").uses_date());
+  const ChatTemplate dated = ChatTemplate::parse("{% if 0 %}{{ strftime_now('%Y') }}{% endif %}");
+  EXPECT_TRUE(dated.uses_date());
+  EXPECT_EQ(dated.source(), "{% if 0 %}{{ strftime_now('%Y') }}{% endif %}");
+}
+
+// Real templates, where the developers' material is present.
+TEST(ChatTemplate, AgreesOnRealTemplates) {
+  const char* root = std::getenv("LAUREL_SHARED");
+  const fs::path shared =
+      root != nullptr ? fs::path(root) : fs::path(LAUREL_SOURCE_DIR) / "../shared";
+  const fs::path folder = shared / "data/tokenizers/llama3";
+  if (!fs::exists(folder / "template_cases.json")) GTEST_SKIP() << "no " << folder;
+  for (const Json& one : read_json_file(folder / "template_cases.json")) {
+    const Json config = read_json_file(folder / one["config"].get<std::string>());
+    Json variables = {{"messages", one["messages"]},
+                      {"tools", nullptr},
+                      {"documents", nullptr},
+                      {"add_generation_prompt", one["add_generation_prompt"]}};
+    for (const char* role : {"bos_token", "eos_token", "pad_token"}) {
+      if (!config.contains(role) || config[role].is_null()) continue;
+      variables[role] = config[role].is_object() ? config[role]["content"] : config[role];
+    }
+    EXPECT_EQ(outcome(config["chat_template"].get<std::string>(), variables),
+              one["text"].get<std::string>())
+        << one["name"];
+  }
+}
+
 }  // namespace
 }  // namespace laurel::chat

@@ -28,7 +28,7 @@ struct ScoringRule {
   std::string template_source;        // file or key that the chat template came from; empty if none
   std::string template_hash;          // fingerprint of the template's text
   std::optional<std::string>
-      template_date;  // "26 Jul 2024" for a template that prints today's date
+      template_date;  // "2024-07-26": set for a template that prints today's date
   SpecialTokens special_tokens = SpecialTokens::kTemplateOnly;
   DoubleBos double_bos = DoubleBos::kDrop;
   // The scored position is the last token that is not pad_token_id; without a pad token, the last

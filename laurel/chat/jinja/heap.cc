@@ -15,12 +15,12 @@ constexpr std::size_t kLargestBlock = std::size_t{1} << 20;
 }  // namespace
 
 void Heap::charge(std::size_t bytes) {
-  step_bytes(bytes);
   if (bytes > max_bytes_ - used_bytes_) {
     fail(ErrorKind::kLimit, "the template needs too much memory, expected at most {} bytes",
          max_bytes_);
   }
   used_bytes_ += bytes;
+  step_bytes(bytes);
 }
 
 void* Heap::allocate(std::size_t bytes) {
