@@ -1,13 +1,17 @@
 // linear() against OpenBLAS's sgemm on the shapes of real models, as a table of speed ratios.
 //
-// kernels_gemm_bench [--isa NAME] [--threads N] [--rounds N] [--filter TEXT] [--rows 64,256,1024]
-// Both run alternately in every round; the figures are medians over the rounds. OpenBLAS multiplies
+// kernels_gemm_bench [--isa NAME] [--threads N] [--rounds N] [--statistic median|min] [--filter
+// TEXT] [--rows 64,256,1024]
+//   [--statistic median|min]
+// Both run alternately in every round; the figures are medians over the rounds, or the best. With
+// one thread, time is processor time, which other programs disturb less. OpenBLAS multiplies
 // float32; the ratio for bf16 weights is against the same sgemm. It chooses its own instruction set
 // (environment OPENBLAS_CORETYPE).
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <random>
 #include <string>
@@ -44,6 +48,7 @@ struct Options {
   std::vector<std::int64_t> rows{64, 256, 1024};
   int threads = 0;
   int rounds = 9;
+  bool use_best = false;
 };
 
 std::vector<std::int64_t> parse_list(std::string_view text) {
@@ -66,6 +71,7 @@ Options parse(int argc, char** argv) {
     if (key == "--filter") options.filter = value;
     if (key == "--rows") options.rows = parse_list(value);
     if (key == "--threads") options.threads = std::atoi(value);
+    if (key == "--statistic") options.use_best = std::string_view(value) == "min";
     if (key == "--rounds") options.rounds = std::atoi(value);
   }
   return options;
@@ -73,17 +79,21 @@ Options parse(int argc, char** argv) {
 
 // Seconds per run. The pause lets the other library's threads, which spin for a while after their
 // work, go to sleep.
-double seconds(const std::function<void()>& run, int repeats) {
+double seconds(const std::function<void()>& run, int repeats, bool processor_time) {
   std::this_thread::sleep_for(std::chrono::milliseconds(40));
   run();
   const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start_clock = std::clock();
   for (int i = 0; i < repeats; ++i) run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / repeats;
+  const double wall =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double processor = static_cast<double>(std::clock() - start_clock) / CLOCKS_PER_SEC;
+  return (processor_time ? processor : wall) / repeats;
 }
 
-double median(std::vector<double> values) {
+double summarize(std::vector<double> values, const Options& options) {
   std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  return options.use_best ? values.front() : values[values.size() / 2];
 }
 
 // One shape's data, and the multiplications to compare.
@@ -135,11 +145,12 @@ void compare(const Shape& shape, std::int64_t rows, const Options& options, Thre
   const int repeats = std::max(1, static_cast<int>(2.0 / data.gflops()));
   for (int round = -1; round < options.rounds; ++round) {
     for (std::size_t i = 0; i < 3; ++i) {
-      const double time = seconds(runs[i], repeats);
+      const double time = seconds(runs[i], repeats, pool.num_threads() == 1);
       if (round >= 0) times[i].push_back(time);
     }
   }
-  const double f32 = median(times[0]), bf16 = median(times[1]), blas = median(times[2]);
+  const double f32 = summarize(times[0], options), bf16 = summarize(times[1], options),
+               blas = summarize(times[2], options);
   std::printf("%-14s %6d %6d %5d  %8.1f %8.1f", shape.model, static_cast<int>(shape.in),
               static_cast<int>(shape.out), static_cast<int>(rows), data.gflops() / f32,
               data.gflops() / bf16);
@@ -154,8 +165,8 @@ void compare(const Shape& shape, std::int64_t rows, const Options& options, Thre
 int run(const Options& options) {
   select_isa(options.isa);
   ThreadPool pool(options.threads);
-  std::printf("linear() on %s, %d threads, GFLOP/s (medians of %d)\n", active_isa(),
-              pool.num_threads(), options.rounds);
+  std::printf("linear() on %s, %d threads, GFLOP/s (%s of %d)\n", active_isa(), pool.num_threads(),
+              options.use_best ? "best" : "medians", options.rounds);
 #ifdef LAUREL_HAVE_OPENBLAS
   openblas_set_num_threads(pool.num_threads());
   std::printf("OpenBLAS: %s, core %s\n", openblas_get_config(), openblas_get_corename());

@@ -40,6 +40,8 @@ constexpr std::int64_t kMaxBlockRows = 512;       // bounds the partial sums
 constexpr std::int64_t kTileFloats = kTileRows * kPanelCols;
 // What expanding one panel costs, in rows of multiplying by it.
 constexpr std::int64_t kExpandCost = 6;
+// Waking a thread costs more than this many multiply-adds.
+constexpr std::int64_t kMinWorkPerThread = 1 << 20;
 
 // One thread's share of y in blocks of rows × columns; each block sums over all of K.
 class Block {
@@ -152,7 +154,11 @@ void linear_share(const LinearTask& task, Range rows, Range panels) {
 
 void linear_threads(const LinearTask& task, ThreadPool& pool) {
   const std::int64_t num_panels = ceil_div(task.weight.out_features, kPanelCols);
-  const Grid grid = best_grid(task.x.rows, num_panels, kExpandCost, pool.num_threads());
+  const std::int64_t work =
+      (task.x.rows + kExpandCost) * task.weight.out_features * task.weight.in_features;
+  const std::int64_t num_threads =
+      std::clamp<std::int64_t>(work / kMinWorkPerThread, 1, pool.num_threads());
+  const Grid grid = best_grid(task.x.rows, num_panels, kExpandCost, num_threads);
   pool.parallel_for(
       grid.row_parts * grid.col_parts, 1, [&](std::int64_t begin, std::int64_t end, int) {
         for (std::int64_t part = begin; part < end; ++part) {
