@@ -192,7 +192,7 @@ def released_ties(folder):
 
     class Dataset:
         @staticmethod
-        def from_list(rows):
+        def from_dict(rows):
             return rows
 
     scope = {"np": numpy, "math": math, "Dataset": Dataset}
