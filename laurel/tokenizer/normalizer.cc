@@ -15,6 +15,16 @@
 namespace laurel::tokenizer {
 namespace {
 
+// No file may blow a text up beyond this: SentencePiece's "▁" for a space is 3 bytes for 1.
+void check_growth(std::string_view text, const std::string& result) {
+  if (result.size() > 4096 + 16 * text.size()) {
+    throw UserError(
+        "tokenizer.json: normalizer: the text grows too much, expected at most 16 times, from {} "
+        "bytes",
+        text.size());
+  }
+}
+
 class Function final : public Normalizer {
  public:
   explicit Function(std::string (*function)(std::string_view)) : function_(function) {}
@@ -34,7 +44,10 @@ class Prepend final : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
   std::string normalize(std::string_view text) const override {
-    return text.empty() ? std::string() : prefix_ + std::string(text);
+    if (text.empty()) return {};
+    std::string result = prefix_ + std::string(text);
+    check_growth(text, result);
+    return result;
   }
 
  private:
@@ -72,6 +85,7 @@ class Replace final : public Normalizer {
     pattern_.find_all(text, [&](std::size_t begin, std::size_t end) {
       result += text.substr(last, begin - last);
       result += content_;
+      check_growth(text, result);
       last = end;
     });
     result += text.substr(last);
@@ -89,7 +103,10 @@ class NormalizerSequence final : public Normalizer {
       : parts_(std::move(parts)) {}
   std::string normalize(std::string_view text) const override {
     std::string result(text);
-    for (const auto& part : parts_) result = part->normalize(result);
+    for (const auto& part : parts_) {
+      result = part->normalize(result);
+      check_growth(text, result);
+    }
     return result;
   }
 

@@ -8,9 +8,13 @@
 namespace laurel::tokenizer {
 namespace {
 
-// Steps and kilobytes that one match may take. Real patterns need a few steps per character.
-constexpr std::uint32_t kMatchLimit = 2'000'000;
-constexpr std::uint32_t kHeapLimit = 64 * 1024;
+// Steps that a match may take: few for nearly all; a small share of them, which is what bounds the
+// whole, may take many.
+constexpr std::uint32_t kFewSteps = 1'000;
+constexpr std::uint32_t kManySteps = 2'000'000;
+constexpr std::size_t kMinSlowMatches = 64;
+constexpr std::size_t kBytesPerSlowMatch = 1024;
+constexpr std::uint32_t kMaxHeapKilobytes = 64 * 1024;
 
 struct Free {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }
@@ -19,6 +23,13 @@ struct Free {
 };
 template <typename T>
 using Handle = std::unique_ptr<T, Free>;
+
+Handle<pcre2_match_context> make_limits(std::uint32_t steps) {
+  Handle<pcre2_match_context> limits(pcre2_match_context_create(nullptr));
+  pcre2_set_match_limit(limits.get(), steps);
+  pcre2_set_heap_limit(limits.get(), kMaxHeapKilobytes);
+  return limits;
+}
 
 std::string error_text(int code) {
   unsigned char buffer[256];
@@ -30,7 +41,8 @@ std::string error_text(int code) {
 
 struct Regex::State {
   Handle<pcre2_code> code;
-  Handle<pcre2_match_context> limits;
+  Handle<pcre2_match_context> few_steps;
+  Handle<pcre2_match_context> many_steps;
   std::string where;
 };
 
@@ -52,9 +64,8 @@ Regex::Regex(std::string_view pattern, std::uint32_t options, std::string_view w
     throw UserError("{}: invalid regular expression at byte {}: {}", where, offset,
                     error_text(error));
   }
-  state_->limits.reset(pcre2_match_context_create(nullptr));
-  pcre2_set_match_limit(state_->limits.get(), kMatchLimit);
-  pcre2_set_heap_limit(state_->limits.get(), kHeapLimit);
+  state_->few_steps = make_limits(kFewSteps);
+  state_->many_steps = make_limits(kManySteps);
 }
 
 Regex::~Regex() = default;
@@ -64,11 +75,18 @@ void Regex::find_all(std::string_view text,
                      const std::function<void(std::size_t begin, std::size_t end)>& found) const {
   const Handle<pcre2_match_data> data(
       pcre2_match_data_create_from_pattern(state_->code.get(), nullptr));
-  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  const auto match = [&](std::size_t from, const Handle<pcre2_match_context>& limits) {
+    return pcre2_match(state_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                       from, PCRE2_NO_UTF_CHECK, data.get(), limits.get());
+  };
+  std::size_t slow_matches_left = kMinSlowMatches + text.size() / kBytesPerSlowMatch;
   std::size_t last_end = SIZE_MAX;
   for (std::size_t from = 0; from <= text.size();) {
-    const int count = pcre2_match(state_->code.get(), subject, text.size(), from,
-                                  PCRE2_NO_UTF_CHECK, data.get(), state_->limits.get());
+    int count = match(from, state_->few_steps);
+    if (count == PCRE2_ERROR_MATCHLIMIT && slow_matches_left > 0) {
+      --slow_matches_left;
+      count = match(from, state_->many_steps);
+    }
     if (count == PCRE2_ERROR_NOMATCH) return;
     if (count < 0)
       throw UserError("{}: regular expression fails on the text: {}", state_->where,
