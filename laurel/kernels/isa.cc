@@ -1,6 +1,4 @@
 // Choosing the instruction set that every op of this module then runs on.
-#include <fmt/ranges.h>
-
 #include <array>
 #include <cstdint>
 
@@ -58,8 +56,9 @@ void select_isa(std::string_view name) {
     if (isa.name == name && (isa.targets & usable_targets()) != 0)
       return hwy::GetChosenTarget().Update(isa.targets & usable_targets());
   }
-  throw UserError("instruction set: not available, expected one of best, {}, got {}",
-                  fmt::join(available_isas(), ", "), name);
+  std::string expected = "best";
+  for (const std::string& known : available_isas()) expected += ", " + known;
+  throw UserError("instruction set: not available, expected one of {}, got {}", expected, name);
 }
 
 }  // namespace laurel::kernels

@@ -1,6 +1,7 @@
 // Weights from their stored form, rows of K elements, to panels that the register tile reads.
 #include <cstdint>
 
+#include "hwy/cache_control.h"
 #include "laurel/kernels/parameter.h"
 #include "laurel/kernels/simd.h"
 
@@ -102,15 +103,24 @@ HWY_INLINE void transpose_four(const unsigned char* p, std::int64_t row_bytes, f
   store_lanes<kDType>(hn::BitCast(d, hn::InterleaveUpper(dd, e, f)), out);
 }
 
+// The rows are short runs of bytes far apart, which the processor does not foresee. The address may
+// lie past the end.
+HWY_INLINE void prefetch_rows(const unsigned char* p, std::int64_t row_bytes) {
+  for (std::int64_t r = 0; r < kLanes; ++r) hwy::Prefetch(p + r * row_bytes);
+}
+
 // As much of the depth as whole vectors cover; returns how much.
 template <DType kDType>
 std::int64_t expand_blocks(const StoredRows& w, std::int64_t depth, float* panel) {
   constexpr std::int64_t kStep = 16 / dtype_size(kDType);
+  constexpr std::int64_t kLineElements = 64 / dtype_size(kDType);
+  const std::int64_t ahead = kPanelCols * w.row_bytes;
   if (w.rows < kPanelCols) return 0;
   const std::int64_t whole = depth / kStep * kStep;
   for (std::int64_t half = 0; half < 2; ++half) {
     const unsigned char* p = w.data + half * kLanes * w.row_bytes;
     for (std::int64_t k = 0; k < whole; k += kStep) {
+      if (k % kLineElements == 0) prefetch_rows(p + k * dtype_size(kDType) + ahead, w.row_bytes);
       transpose_four<kDType>(p + k * dtype_size(kDType), w.row_bytes,
                              panel + k * kPanelCols + half * kLanes);
     }
