@@ -18,7 +18,7 @@ class Help(Case):
             with self.subTest(command=command):
                 text = self.succeed(command, "--help").stdout.decode()
                 self.assertIn("--help", text)
-                self.assertLessEqual(max(map(len, text.splitlines())), 120)
+                self.assertIn(f"laurel {command} --", text)
 
     def test_version(self):
         self.assertRegex(self.succeed("--version").stdout.decode(), r"\d+\.\d+\.\d+")
@@ -29,7 +29,8 @@ class Help(Case):
 
 class WrongOptions(Case):
     def test_unknown_option_gets_a_hint(self):
-        self.refuse("score", "--modle", "x", says=["--modle", "--model"])
+        self.refuse("score", "--model", "m", "--input", "i", "--output", "o", "--batch-token", "9",
+                    says=["--batch-token", "did you mean --batch-tokens"])
 
     def test_unknown_command_gets_a_hint(self):
         self.refuse("scroe", says=["scroe", "score"])

@@ -50,12 +50,13 @@ class WrongModels(Case):
 
     def test_a_name_in_the_cache(self):
         """org/name@revision resolves refs and snapshots as the Hugging Face hub lays them out."""
+        commit = "0123456789abcdef0123456789abcdef01234567"
         repository = self.path("hf") / "hub" / "models--org--tiny"
         (repository / "snapshots").mkdir(parents=True)
-        (repository / "snapshots" / "abc123").symlink_to(fixed_head_model())
+        (repository / "snapshots" / commit).symlink_to(fixed_head_model())
         (repository / "refs").mkdir()
-        (repository / "refs" / "main").write_text("abc123")
-        for name in ("org/tiny", "org/tiny@main", "org/tiny@abc123"):
+        (repository / "refs" / "main").write_text(commit)
+        for name in ("org/tiny", "org/tiny@main", f"org/tiny@{commit}"):
             with self.subTest(name=name):
                 self.succeed("score", "--model", name, "--input", self.rows, "--output", self.path("out.jsonl"),
                              env={"HF_HOME": str(self.path("hf"))})

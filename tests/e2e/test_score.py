@@ -92,13 +92,14 @@ class SameBits(Case):
 
     def test_every_instruction_set(self):
         """Other instruction sets may round otherwise, but only just; and each keeps to its own bits."""
-        expected = self.score(self.rows, name="reference.jsonl")
+        few = self.rows[:4]  # the slowest of them takes its time
+        expected = self.score(few, name="reference.jsonl")
         isas = json.loads(self.succeed("info", "--json").stdout)["available_isas"]
         self.assertTrue(isas)
         for isa in isas:
             with self.subTest(isa=isa):
-                rows = self.score(self.rows, env={"LAUREL_ISA": isa})
-                again = self.score(self.rows, "--batch-tokens", 64, "--threads", 1, env={"LAUREL_ISA": isa})
+                rows = self.score(few, env={"LAUREL_ISA": isa})
+                again = self.score(few, "--batch-tokens", 64, "--threads", 1, env={"LAUREL_ISA": isa})
                 self.assertEqual(rewards_of(rows), rewards_of(again))
                 for row, e in zip(rows, expected):
                     for a, b in zip(row["rewards"], e["rewards"]):
@@ -107,7 +108,7 @@ class SameBits(Case):
     def test_unknown_instruction_set(self):
         source = write_jsonl(self.path("in.jsonl"), ROWS)
         self.refuse("score", "--model", fixed_head_model(), "--input", source, "--output", self.path("out.jsonl"),
-                    says=["LAUREL_ISA", "abacus"], env={"LAUREL_ISA": "abacus"})
+                    says=["instruction set", "abacus"], env={"LAUREL_ISA": "abacus"})
 
 
 class InputAndOutput(Case):
@@ -153,9 +154,11 @@ class InputAndOutput(Case):
     def test_manifest_states_the_rule(self):
         self.score(ROWS)
         manifest = json.loads(self.path("out.jsonl.manifest.json").read_text())
-        text = json.dumps(manifest)
-        for word in ("rule", "model", "hash", "version"):
-            self.assertIn(word, text)
+        self.assertRegex(manifest["laurel"], r"^\d+\.\d+\.\d+$")
+        self.assertRegex(manifest["model"]["hash"], r"^[0-9a-f]{32}$")
+        self.assertEqual(manifest["rule"]["name"], "transformers")
+        self.assertEqual(manifest["rule"]["template_source"], "chat_template.jinja")
+        self.assertEqual(manifest["options"]["batch-tokens"], "4096")
         self.assertEqual(self.left_in_folder("in.jsonl"), ["out.jsonl", "out.jsonl.manifest.json"])
 
     def test_empty_input(self):
