@@ -183,7 +183,6 @@ Value filter_float(Runtime&, const Arguments& arguments) {
 
 Value filter_abs(Runtime&, const Arguments& arguments) {
   const auto args = bind("abs", arguments, {"x"}, 1);
-  require_defined(*args[0]);
   if (args[0]->is(Kind::kFloat)) return Value::real(std::abs(args[0]->as_double()));
   if (!args[0]->is_integral()) fail("abs: expected a number, got {}", type_name(*args[0]));
   return args[0]->as_int() < 0 ? negate(*args[0]) : Value::integer(args[0]->as_int());
@@ -208,7 +207,6 @@ Value filter_round(Runtime& runtime, const Arguments& arguments) {
   if (method != "common" && method != "ceil" && method != "floor") {
     fail("round: expected method common, ceil or floor, got {}", method);
   }
-  require_defined(*args[0]);
   if (!args[0]->is_number()) fail("round: expected a number, got {}", type_name(*args[0]));
   if (method == "common") {
     if (args[0]->is_integral() && precision >= 0) return Value::integer(args[0]->as_int());
