@@ -113,37 +113,36 @@ TEST_F(Eval, RowErrorsNameFileRowAndKey) {
   };
   EXPECT_EQ(error(""), "d.jsonl: no rows, expected at least one");
   EXPECT_EQ(error("[]"), "d.jsonl: no rows, expected at least one");
-  EXPECT_EQ(error("{\"id\":"), "d.jsonl: line 1: invalid JSON at byte 7");
-  EXPECT_EQ(error("\n3"), "d.jsonl: line 2: expected a JSON object, got number");
+  EXPECT_EQ(error("{\"id\":"), "d.jsonl:1: invalid JSON at byte 7");
+  EXPECT_EQ(error("\n3"), "d.jsonl:2: expected a JSON object, got number");
   EXPECT_EQ(error("[{},4]"), "d.jsonl: row 1: key \"id\" is missing");
   EXPECT_EQ(error(R"({"id":true})"),
-            "d.jsonl: line 1: key \"id\": expected a string or an integer, got boolean");
+            "d.jsonl:1: key \"id\": expected a string or an integer, got boolean");
   EXPECT_EQ(error(R"({"id":"1","subset":"Chat"})"),
-            "d.jsonl: line 1: key \"subset\": expected Factuality, Precise IF, Math, Safety, Focus "
+            "d.jsonl:1: key \"subset\": expected Factuality, Precise IF, Math, Safety, Focus "
             "or Ties, got \"Chat\"");
   EXPECT_EQ(error(R"({"id":"1","subset":"Math","prompt":5})"),
-            "d.jsonl: line 1: key \"prompt\": expected a string, got 5");
+            "d.jsonl:1: key \"prompt\": expected a string, got 5");
   EXPECT_EQ(error(R"({"id":"1","subset":"Math","prompt":"p","chosen":[]})"),
-            "d.jsonl: line 1: key \"chosen\": expected a list of strings with at least one entry, "
+            "d.jsonl:1: key \"chosen\": expected a list of strings with at least one entry, "
             "got an empty list");
   EXPECT_EQ(error(R"({"id":"1","subset":"Math","prompt":"p","chosen":["a"],"rejected":["b",2]})"),
-            "d.jsonl: line 1: key \"rejected\": entry 2: expected a string, got number");
+            "d.jsonl:1: key \"rejected\": entry 2: expected a string, got number");
   EXPECT_EQ(
       error(
           R"({"id":"1","subset":"Math","prompt":"p","chosen":["a"],"rejected":["b"],"total_completions":3})"),
-      "d.jsonl: line 1: key \"total_completions\": does not fit the lists, expected 2, got 3");
+      "d.jsonl:1: key \"total_completions\": does not fit the lists, expected 2, got 3");
   EXPECT_EQ(error(R"({"id":"1","subset":"Math","prompt":"p","chosen":["a","b"],"rejected":["c"]})"),
-            "d.jsonl: line 1: key \"chosen\": expected 1 right answer outside subset Ties, got 2");
-  EXPECT_EQ(
-      error(R"({"id":"1","subset":"Ties","prompt":"p","chosen":["a","b"],"rejected":["c"]})"),
-      "d.jsonl: line 1: key \"id\": expected \"tied:N\" or \"ref:N\" in subset Ties, got \"1\"");
+            "d.jsonl:1: key \"chosen\": expected 1 right answer outside subset Ties, got 2");
+  EXPECT_EQ(error(R"({"id":"1","subset":"Ties","prompt":"p","chosen":["a","b"],"rejected":["c"]})"),
+            "d.jsonl:1: key \"id\": expected \"tied:N\" or \"ref:N\" in subset Ties, got \"1\"");
   EXPECT_EQ(
       error(R"({"id":"tied:1","subset":"Ties","prompt":"p","chosen":["a"],"rejected":["c"]})"),
-      "d.jsonl: line 1: key \"chosen\": expected at least 2 right answers in a tied row, got 1");
+      "d.jsonl:1: key \"chosen\": expected at least 2 right answers in a tied row, got 1");
   EXPECT_THAT(error(R"({"id":"ref:1","subset":"Ties","prompt":"p","chosen":["a"],"rejected":[]})"),
               HasSubstr("key \"rejected\": expected a list of strings with at least one entry"));
   EXPECT_EQ(error(std::string(kRow2) + "\n" + kRow2),
-            "d.jsonl: line 2: id \"7\" occurs twice, first at d.jsonl: line 1");
+            "d.jsonl:2: id \"7\" occurs twice, first at d.jsonl:1");
 }
 
 TEST_F(Eval, PreferenceForms) {
@@ -178,10 +177,9 @@ TEST_F(Eval, PreferenceErrors) {
     return read_error(Benchmark::kPreference, content);
   };
   EXPECT_THAT(error(R"({"chosen":"a","rejected":"b"})"),
-              HasSubstr("line 1: key \"chosen\": expected a list of messages, a "));
-  EXPECT_EQ(error(R"({"chosen":"a"})").find("line 1"), 9u);
-  EXPECT_EQ(error(R"({"prompt":"q","chosen":"a"})"),
-            "d.jsonl: line 1: key \"rejected\" is missing");
+              HasSubstr("d.jsonl:1: key \"chosen\": expected a list of messages, a "));
+  EXPECT_EQ(error(R"({"chosen":"a"})").find("d.jsonl:1: key"), 0u);
+  EXPECT_EQ(error(R"({"prompt":"q","chosen":"a"})"), "d.jsonl:1: key \"rejected\" is missing");
   EXPECT_THAT(error(R"({"chosen":[{"role":"user","content":"q"}],"rejected":"b"})"),
               HasSubstr("key \"chosen\": expected a prompt and an answer, got one message"));
   EXPECT_THAT(error(R"({"chosen":"\n\nHuman: q","rejected":"b"})"),
@@ -213,7 +211,7 @@ TEST_F(Eval, RmBenchDomainComesFromTheFileName) {
   EXPECT_EQ(
       read_error(Benchmark::kRmBench,
                  R"({"id":3,"prompt":"p","chosen":["a"],"rejected":["d","e","f"]})", "code.json"),
-      "code.json: line 1: key \"chosen\": expected 3 answers (concise, detailed, markdown), got 1");
+      "code.json:1: key \"chosen\": expected 3 answers (concise, detailed, markdown), got 1");
 }
 
 TEST_F(Eval, UnknownBenchmark) {
@@ -304,23 +302,21 @@ TEST_F(Eval, StoredScoresErrorsNameTheId) {
   EXPECT_EQ(error(""), "s.jsonl: no scores for id \"7\"");
   EXPECT_EQ(error(R"({"id":"8","scores":[1]})"), "s.jsonl: no scores for id \"7\"");
   EXPECT_EQ(error("{\"id\":7,\"scores\":[1,2,3,4]}\n{\"id\":8,\"scores\":[1]}"),
-            "s.jsonl: line 2: scores for id \"8\", which is not in the data");
+            "s.jsonl:2: scores for id \"8\", which is not in the data");
   EXPECT_EQ(error("{\"id\":7,\"scores\":[1,2,3,4]}\n{\"id\":7,\"scores\":[1,2,3,4]}"),
-            "s.jsonl: line 2: scores of id \"7\" given twice");
+            "s.jsonl:2: scores of id \"7\" given twice");
   EXPECT_EQ(error(R"({"id":"7","scores":[1,2,3]})"),
-            "s.jsonl: line 1: id \"7\": wrong number of scores, expected 4, got 3");
+            "s.jsonl:1: id \"7\": wrong number of scores, expected 4, got 3");
   for (const char* bad : {"NaN", "Infinity", "-Infinity", "null"}) {
-    EXPECT_EQ(
-        error(fmt::format("{{\"id\":\"7\",\"scores\":[1,2,{},4]}}", bad)),
-        "s.jsonl: line 1: id \"7\": score 3: expected a finite number, got NaN, infinity or null");
+    EXPECT_EQ(error(fmt::format("{{\"id\":\"7\",\"scores\":[1,2,{},4]}}", bad)),
+              "s.jsonl:1: id \"7\": score 3: expected a finite number, got NaN, infinity or null");
   }
   EXPECT_EQ(error(R"({"id":"7","scores":[1,2,"x",4]})"),
-            "s.jsonl: line 1: expected a number for each score, got string");
+            "s.jsonl:1: expected a number for each score, got string");
   EXPECT_EQ(error(R"({"id":"7","scores":1})"),
-            "s.jsonl: line 1: key \"scores\": expected a list, got number");
-  EXPECT_EQ(error(R"({"id":"7"})"),
-            "s.jsonl: line 1: expected an object with \"id\" and \"scores\"");
-  EXPECT_EQ(error("{]"), "s.jsonl: line 1: invalid JSON at byte 2");
+            "s.jsonl:1: key \"scores\": expected a list, got number");
+  EXPECT_EQ(error(R"({"id":"7"})"), "s.jsonl:1: expected an object with \"id\" and \"scores\"");
+  EXPECT_EQ(error("{]"), "s.jsonl:1: invalid JSON at byte 2");
   EXPECT_EQ(error(R"({"id":["7"]})"), "s.jsonl: column \"subset\" is missing");
   EXPECT_EQ(error(R"({"id":["7"],"scores":[]})"),
             "s.jsonl: column \"scores\": expected 1 entries like column \"id\", got 0");
@@ -574,6 +570,12 @@ TEST_F(EvalFiles, StoredScoresGiveTheSameSummary) {
   adopt_manifest(path("out/scores.jsonl"), again);
   EXPECT_EQ(to_line(summary_json(again)), to_line(summary_json(result)));
   EXPECT_EQ(again.rule_text, "the rule");
+  EXPECT_EQ(find_scores_file(path("out")), path("out/scores.jsonl"));
+  EXPECT_EQ(find_scores_file(path("out/eval-set-scores")),
+            path("out/eval-set-scores/org/name.json"));
+  EXPECT_EQ(find_scores_file(path("out/scores.jsonl")), path("out/scores.jsonl"));
+  EXPECT_THAT(error_of([&] { find_scores_file(directory_.string()); }),
+              HasSubstr("or a single scores file, got 6 files"));
   const Json manifest = read_json_file(path("out/manifest.json"));
   EXPECT_EQ(manifest["data"][0]["bytes"], fs::file_size(data_));
   EXPECT_EQ(manifest["model"]["name"], "org/name");

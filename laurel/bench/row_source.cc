@@ -32,7 +32,7 @@ class LineRows : public RowSource {
       pending_ = !is_blank(line_);
     }
     pending_ = false;
-    row.where = fmt::format("{}: line {}", reader_.name(), reader_.line_number());
+    row.where = fmt::format("{}:{}", reader_.name(), reader_.line_number());
     row.object = parse_json(line_, row.where);
     require_object(row);
     return true;

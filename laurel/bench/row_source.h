@@ -10,7 +10,7 @@ namespace laurel::bench {
 
 struct Row {
   Json object;
-  std::string where;  // "data.jsonl: line 3": begins the text of errors about this row
+  std::string where;  // "data.jsonl:3": begins the text of errors about this row
 };
 
 class RowSource {

@@ -32,6 +32,10 @@ std::vector<schema::ScoredExample> score_examples(const std::vector<Example>& ex
 std::vector<schema::ScoredExample> read_scores(const std::vector<Example>& examples,
                                                const std::string& path);
 
+// `path` itself if it is a file; in a directory its scores.jsonl, or the one file below it. Throws
+// UserError if there is neither.
+std::string find_scores_file(const std::string& path);
+
 // The "model" of a reward-bench scores file; empty for JSON lines.
 std::string stored_model_name(const std::string& path);
 

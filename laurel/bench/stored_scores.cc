@@ -1,4 +1,5 @@
 #include <cmath>
+#include <filesystem>
 #include <optional>
 #include <unordered_map>
 
@@ -117,7 +118,7 @@ StoredById read_lines(const std::string& text, const std::string& path) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     Stored entry;
-    entry.where = fmt::format("{}: line {}", path, number);
+    entry.where = fmt::format("{}:{}", path, number);
     const Json row = parse_json(line, entry.where);
     if (!row.is_object() || !row.contains("id") || !row.contains("scores")) {
       throw UserError("{}: expected an object with \"id\" and \"scores\"", entry.where);
@@ -176,6 +177,21 @@ std::vector<schema::ScoredExample> read_scores(const std::vector<Example>& examp
                     stored.begin()->second.where, stored.begin()->first);
   }
   return results;
+}
+
+std::string find_scores_file(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(path)) return path;
+  const fs::path ours = fs::path(path) / "scores.jsonl";
+  if (fs::is_regular_file(ours)) return ours.string();
+  std::vector<std::string> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file()) files.push_back(entry.path().string());
+  }
+  if (files.size() == 1) return files[0];
+  throw UserError(
+      "{}: expected a directory with scores.jsonl or a single scores file, got {} files", path,
+      files.size());
 }
 
 std::string stored_model_name(const std::string& path) {

@@ -255,7 +255,7 @@ void summarize_preference(std::vector<ScoredExample>& examples, std::uint64_t se
     results.push_back(example.result);
     margins.push_back(example.scores[0] - example.scores[1]);
   }
-  const Part overall = mean_part("Accuracy", results, seed);
+  const Part overall = mean_part("accuracy", results, seed);
   result.overall = overall.figure;
   result.overall_note = "share of pairs whose chosen answer has the strictly higher reward";
   result.groups.push_back(group_of("all", "All pairs", {overall}));

@@ -74,7 +74,7 @@ void write_results(const EvalOptions& options, const CLI::App& command,
   manifest.laurel_version = version();
   manifest.options = option_values(command);
   manifest.data_files = options.data;
-  manifest.scores_file = options.scores;
+  if (!options.scores.empty()) manifest.scores_file = bench::find_scores_file(options.scores);
   bench::write_result_files(directory.staging(), result, examples, render, manifest);
   write_file(directory.staging() / "report.html", report::html_report(result));
   directory.commit();
@@ -99,8 +99,9 @@ void run_eval(const EvalOptions& options, const CLI::App& command) {
       return scorer->render(example.conversations[index]).value_or_throw();
     };
   } else {
-    result = bench::summarize(benchmark, examples, bench::read_scores(examples, options.scores));
-    bench::adopt_manifest(options.scores, result);
+    const std::string file = bench::find_scores_file(options.scores);
+    result = bench::summarize(benchmark, examples, bench::read_scores(examples, file));
+    bench::adopt_manifest(file, result);
   }
   write_results(options, command, result, examples, render, directory);
   fmt::print("{}  report: {}/report.html\n", report::text_report(result), options.output);

@@ -22,6 +22,24 @@ void add_groups(const BenchmarkResult& result, Json& json) {
   }
 }
 
+// What follows the figures by name in a summary.
+Json further_members(const BenchmarkResult& result) {
+  Json json;
+  json["num_examples"] = result.examples.size();
+  json["num_ties"] = result.num_ties;
+  add_groups(result, json);
+  Json measures = Json::object();
+  for (const Measure& measure : result.measures) measures[measure.key] = measure.value;
+  json["measures"] = std::move(measures);
+  if (result.matrix) {
+    json["style_matrix"] = {{"styles", result.matrix->styles}, {"share", result.matrix->share}};
+  }
+  json["rule"] = result.rule;
+  json["model_facts"] = to_json(result.model);
+  json["run"] = result.run ? to_json(*result.run) : Json();
+  return json;
+}
+
 }  // namespace
 
 Json to_json(const ModelInfo& model) {
@@ -59,31 +77,26 @@ Json to_json(const ScoredExample& example) {
 }
 
 Json summary_json(const BenchmarkResult& result) {
+  const bool complete = result.missing.empty();
   Json json;
   json["benchmark"] = result.benchmark;
   json["model"] = result.model.name;
-  json["overall"] = result.missing.empty() ? Json(result.overall.score) : Json();
-  json["overall_interval_95"] = result.missing.empty() ? interval_json(result.overall) : Json();
+  json["overall"] = complete ? Json(result.overall.score) : Json();
+  json["overall_interval_95"] = complete ? interval_json(result.overall) : Json();
   json["overall_note"] = result.overall_note;
-  if (!result.missing.empty()) {
+  if (!complete) {
     json["missing"] = result.missing;
     json["mean_of_present"] = result.overall.score;
     json["mean_of_present_interval_95"] = interval_json(result.overall);
   }
-  if (!result.groups.empty()) {
-    for (const Figure& figure : result.groups.front().figures) json[figure.name] = figure.score;
+  const Json rest = further_members(result);
+  for (const FigureGroup& group : result.groups) {
+    for (const Figure& figure : group.figures) {
+      const bool taken = json.contains(figure.name) || rest.contains(figure.name);
+      if (!taken) json[figure.name] = figure.score;
+    }
   }
-  json["num_examples"] = result.examples.size();
-  json["num_ties"] = result.num_ties;
-  add_groups(result, json);
-  Json measures = Json::object();
-  for (const Measure& measure : result.measures) measures[measure.key] = measure.value;
-  json["measures"] = std::move(measures);
-  if (result.matrix)
-    json["style_matrix"] = {{"styles", result.matrix->styles}, {"share", result.matrix->share}};
-  json["rule"] = result.rule;
-  json["model_facts"] = to_json(result.model);
-  json["run"] = result.run ? to_json(*result.run) : Json();
+  json.update(rest);
   return json;
 }
 

@@ -41,6 +41,19 @@ TEST(BenchmarkResult, OverallIsNullWhenPartsAreMissing) {
   EXPECT_EQ(to_line(json["missing"]), R"(["Safety"])");
 }
 
+TEST(BenchmarkResult, FiguresNeverReplaceOtherMembers) {
+  BenchmarkResult result = small_result();
+  result.groups.push_back({"styles",
+                           "Styles",
+                           {{"easy", 0.75, 1, std::nullopt},
+                            {"overall", 0.1, 1, std::nullopt},
+                            {"rule", 0.1, 1, std::nullopt}}});
+  const Json json = summary_json(result);
+  EXPECT_EQ(json["easy"], 0.75);
+  EXPECT_EQ(json["overall"], 0.625);
+  EXPECT_TRUE(json["rule"].is_null());
+}
+
 TEST(BenchmarkResult, ExampleLine) {
   ScoredExample example;
   example.id = "tied:3";
