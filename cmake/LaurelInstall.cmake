@@ -23,6 +23,7 @@ add_library(laurel_laurel INTERFACE)
 add_library(laurel::laurel ALIAS laurel_laurel)
 set_target_properties(laurel_laurel PROPERTIES EXPORT_NAME laurel)
 target_link_libraries(laurel_laurel INTERFACE laurel_scoring)
+target_compile_features(laurel_laurel INTERFACE cxx_std_20)
 
 install(TARGETS ${laurel_installed} laurel_laurel EXPORT laurel
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
