@@ -104,6 +104,10 @@ TEST(Json, RefusesDeepNesting) {
   EXPECT_NO_THROW(parse_json(nested(256), "x"));
   EXPECT_EQ(error_text<UserError>([&] { parse_json(nested(300), "x"); }),
             "x: JSON nested deeper than 256 levels");
+  std::string wide = "{\"0\":0";
+  for (int i = 1; i <= 50'000; ++i) wide += fmt::format(",\"{}\":0", i);
+  EXPECT_EQ(error_text<UserError>([&] { parse_json(wide + "}", "x"); }),
+            "x: JSON object with more than 50000 keys");
   EXPECT_THROW(parse_json(std::string(1'000'000, '['), "x"), UserError);
 }
 

@@ -108,6 +108,11 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::release(std::size_t offset, std::size_t length) const {
+  if (length > 0)
+    ::madvise(const_cast<std::byte*>(data_) + offset, length, MADV_DONTNEED);  // a hint
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),

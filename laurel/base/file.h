@@ -26,6 +26,10 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // Gives the pages of [offset, offset + length) back to the system; they are read again when
+  // touched. For files that are read once from end to end. Offset and length are multiples of 4
+  // MiB, but for the last range.
+  void release(std::size_t offset, std::size_t length) const;
   const std::filesystem::path& path() const { return path_; }
 
  private:

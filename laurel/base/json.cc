@@ -1,5 +1,7 @@
 #include "laurel/base/json.h"
 
+#include <vector>
+
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
 
@@ -7,6 +9,9 @@ namespace laurel {
 namespace {
 
 constexpr int kMaxDepth = 256;
+// An ordered object looks its keys up one by one, so that inserting n of them takes n² / 2
+// comparisons.
+constexpr std::int64_t kMaxKeys = 50'000;
 constexpr std::size_t kShownValue = 60;
 
 // The member, or null when it is absent or JSON null.
@@ -31,13 +36,20 @@ const Json* find_value(const Json& object, std::string_view key) {
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view where) {
-  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMaxDepth)
+  std::vector<std::int64_t> num_keys;  // of the objects that are open
+  const auto within_limits = [&](int depth, Json::parse_event_t event, Json&) {
+    if (depth > kMaxDepth) {
       throw UserError("{}: JSON nested deeper than {} levels", where, kMaxDepth);
+    }
+    if (event == Json::parse_event_t::object_start) num_keys.push_back(0);
+    if (event == Json::parse_event_t::object_end) num_keys.pop_back();
+    if (event == Json::parse_event_t::key && ++num_keys.back() > kMaxKeys) {
+      throw UserError("{}: JSON object with more than {} keys", where, kMaxKeys);
+    }
     return true;
   };
   try {
-    return Json::parse(text, limit_depth);
+    return Json::parse(text, within_limits);
   } catch (const Json::parse_error& error) {
     throw UserError("{}: invalid JSON at byte {}", where, error.byte);
   } catch (const Json::exception& error) {  // a number out of range

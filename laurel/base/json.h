@@ -13,14 +13,13 @@ namespace laurel {
 
 using Json = nlohmann::ordered_json;
 
-// Parses strict UTF-8 JSON, at most 256 levels deep. `where` names the input in the UserError's
-// text.
+// Parses strict UTF-8 JSON, at most 256 levels deep and 50,000 keys an object. `where` names the
+// input in the UserError's text.
 Json parse_json(std::string_view text, std::string_view where);
 Json read_json_file(const std::filesystem::path& path);
 
 // Typed members of an object. A missing key or JSON null gives nullopt; a value of another type is
-// a UserError
-// `<where>: key "<key>": expected <type>, got <value>`.
+// a UserError `<where>: key "<key>": expected <type>, got <value>`.
 std::optional<std::int64_t> get_int(const Json& object, std::string_view key,
                                     std::string_view where);
 std::optional<double> get_number(const Json& object, std::string_view key, std::string_view where);

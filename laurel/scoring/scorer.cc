@@ -44,7 +44,9 @@ std::string fingerprint_files(const std::vector<std::filesystem::path>& paths, T
         [&](std::int64_t begin, std::int64_t end, int) {
           for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
             Fingerprinter chunk;
-            chunk.add(bytes.subspan(i * kChunk, std::min(kChunk, bytes.size() - i * kChunk)));
+            const std::size_t length = std::min(kChunk, bytes.size() - i * kChunk);
+            chunk.add(bytes.subspan(i * kChunk, length));
+            file.release(i * kChunk, length);  // the weights' own mapping holds what is needed
             chunks[i] = chunk.digest();
           }
         });
