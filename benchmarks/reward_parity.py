@@ -29,7 +29,7 @@ def conversations(pairs, per_part):
 
 
 def random_qwen2(source):
-    """A 4-layer Qwen2 with grouped heads; biases and attention large enough for a mistake in them to show."""
+    """A 4-layer Qwen2 with grouped heads; biases and layers large enough for a mistake in them to show."""
     folder = common.WORK / "random-qwen2"
     shutil.rmtree(folder, ignore_errors=True)
     tokenizer = AutoTokenizer.from_pretrained(source)
@@ -42,8 +42,8 @@ def random_qwen2(source):
         for name, weight in model.named_parameters():
             if name.endswith("bias"):
                 weight.normal_(0, 0.3)
-            elif "q_proj" in name or "k_proj" in name:
-                weight.mul_(3)
+            elif "proj" in name:
+                weight.mul_(4)
             elif name == "score.weight":
                 weight.mul_(3)
     model.save_pretrained(folder)
