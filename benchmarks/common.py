@@ -72,7 +72,9 @@ def rm_bench_prompts(per_part):
 
 
 def score(model, rows, name, *options):
-    """Runs `laurel score` as a process. Returns (output rows, seconds of the whole process, peak bytes)."""
+    """Runs `laurel score` as a process. Returns (output rows, seconds of the whole process, peak bytes).
+
+    The peak counts this interpreter too (Linux keeps it across exec): use it from small ones only."""
     source, output = write_jsonl(WORK / f"{name}.in.jsonl", rows), WORK / f"{name}.out.jsonl"
     started = time.monotonic()
     process = subprocess.Popen([LAUREL, "score", "--model", str(model), "--input", str(source), "--output", str(output),
