@@ -189,8 +189,8 @@ TEST_F(ScorerTest, StatisticsCountSharedTokensOnce) {
   scorer.score(std::vector<Conversation>{chat("same prompt", "a"), chat("same prompt", "b")});
   const ScoreStatistics counts = scorer.statistics();
   EXPECT_EQ(counts.num_conversations, 2);
-  EXPECT_EQ(counts.sequence_tokens, 2 * 31);
-  EXPECT_EQ(counts.physical_tokens, 29 + 2 * 2);
+  EXPECT_EQ(counts.sequence_tokens, 2 * 30);  // <s>user:same prompt;assistant:a;
+  EXPECT_EQ(counts.physical_tokens, 28 + 2 * 2);
 }
 
 TEST_F(ScorerTest, FactsIdentifyTheModel) {
