@@ -22,6 +22,13 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
 }
 
+// The example that add_command() put first in the footer.
+std::string example_of(const CLI::App& command) {
+  const std::string footer = command.get_footer();
+  const std::size_t begin = footer.find('\n') + 3;
+  return footer.substr(begin, footer.find('\n', begin) - begin);
+}
+
 // `laurel --help`: the commands by purpose, an example each. Commands print CLI11's own form.
 class HelpFormatter : public CLI::Formatter {
  public:
@@ -37,8 +44,7 @@ class HelpFormatter : public CLI::Formatter {
         text += fmt::format("\n{}\n", section);
       }
       text += fmt::format("  {:<10}{}\n", command->get_name(), command->get_description());
-      text += fmt::format("  {:<10}$ {}\n", "",
-                          command->get_footer().substr(command->get_footer().find('\n') + 3));
+      text += fmt::format("  {:<10}$ {}\n", "", example_of(*command));
     }
     text += "\nlaurel COMMAND --help lists the options of a command.\n";
     text +=
@@ -98,6 +104,16 @@ std::string unknown_word_text(const CLI::App& app, const std::vector<std::string
   return "laurel: unexpected arguments";
 }
 
+void select_isa_from_environment() {
+  const char* name = std::getenv("LAUREL_ISA");
+  if (name == nullptr || *name == '\0') return;
+  try {
+    kernels::select_isa(name);
+  } catch (const UserError& error) {
+    throw UserError("environment variable LAUREL_ISA: {}", error.what());
+  }
+}
+
 void print_error(std::string_view text) { fmt::print(stderr, "laurel: error: {}\n", text); }
 
 }  // namespace
@@ -131,8 +147,7 @@ std::unique_ptr<CLI::App> make_app() {
 int run(int argc, char** argv) {
   const std::unique_ptr<CLI::App> app = make_app();
   try {
-    if (const char* isa = std::getenv("LAUREL_ISA"); isa != nullptr && *isa != '\0')
-      kernels::select_isa(isa);
+    select_isa_from_environment();
     if (argc == 1) {
       fmt::print("{}", app->help());
       return 0;
@@ -145,9 +160,9 @@ int run(int argc, char** argv) {
     print_error(unknown_word_text(*app, app->remaining(true)));
     return kUserExit;
   } catch (const CLI::RequiredError& error) {
-    std::vector<std::string> words = app->remaining(true);
-    print_error(app->get_subcommands().empty() && !words.empty() ? unknown_word_text(*app, words)
-                                                                 : error.what());
+    // what is missing may be there, misspelt
+    const std::vector<std::string> words = app->remaining(true);
+    print_error(words.empty() ? error.what() : unknown_word_text(*app, words));
     return kUserExit;
   } catch (const CLI::ParseError& error) {
     print_error(error.what());
@@ -188,8 +203,7 @@ std::string options_markdown(const CLI::App& app) {
   for (const CLI::App* command : commands_of(app)) {
     text += fmt::format(
         "\n## laurel {}\n\n{}.\n\n    {}\n\n| option | meaning | default |\n|---|---|---|\n",
-        command->get_name(), command->get_description(),
-        command->get_footer().substr(command->get_footer().find('\n') + 3));
+        command->get_name(), command->get_description(), example_of(*command));
     for (const CLI::Option* option : command->get_options()) {
       if (option->get_single_name() == "help") continue;
       const bool flag = option->get_items_expected_max() == 0;

@@ -52,6 +52,8 @@ TEST(CommandLine, UnknownWordsGetAHint) {
   const Outcome outcome =
       run_words({"score", "--model", "m", "--input", "i", "--output", "o", "--thread", "2"});
   EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(run_words({"score", "--modle", "m", "--input", "i", "--output", "o"}).error,
+            "laurel: error: laurel score: unknown option --modle; did you mean --model?\n");
   EXPECT_EQ(outcome.error,
             "laurel: error: laurel score: unknown option --thread; did you mean --threads?\n");
 }

@@ -1,6 +1,7 @@
 // laurel score: rewards for the rows of a JSONL file.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -45,8 +46,14 @@ struct PendingRow {
 class RowWriter {
  public:
   explicit RowWriter(const std::string& path) {
-    if (path != "-") file_.emplace(path);
+    if (path == "-") return;
+    file_.emplace(path);
+    std::error_code error;
+    is_device_ =
+        std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
   }
+  // Whether a manifest can lie beside the output.
+  bool has_manifest() const { return file_ && !is_device_; }
   void write(const std::string& line) {
     if (file_) {
       file_->write(line);
@@ -64,6 +71,7 @@ class RowWriter {
 
  private:
   std::optional<AtomicFile> file_;
+  bool is_device_ = false;
 };
 
 // One run of the command: reads windows of rows, scores them, writes them in order.
@@ -86,8 +94,9 @@ class ScoreRun {
     flush();
     progress_.finish();
     writer_.commit();
-    if (options_.output != "-")
+    if (writer_.has_manifest()) {
       write_file(options_.output + ".manifest.json", to_text(manifest(command)));
+    }
     print_summary();
   }
 
@@ -168,7 +177,7 @@ class ScoreRun {
     if (num_bad_ > 0) {
       fmt::print(stderr, "{} of {} rows skipped{}\n", format_count(num_bad_),
                  format_count(num_rows_),
-                 options_.output == "-" ? "" : "; the manifest lists them");
+                 !writer_.has_manifest() ? "" : "; the manifest lists them");
     }
     print_statistics(scorer_);
   }
@@ -197,10 +206,7 @@ void add_score(CLI::App& app) {
   add_scorer_options(command, options->scorer);
   command.get_option("--model")->required();
   command
-      .add_option("--input", options->input,
-                  "JSONL (plain, gzip or zstd; - for standard input): rows with messages, prompt "
-                  "and completions or "
-                  "response, chosen and rejected, text, or input_ids")
+      .add_option("--input", options->input, "JSONL, plain, gzip or zstd (- for standard input)")
       ->required()
       ->type_name("FILE");
   command.add_option("--output", options->output, "JSONL of rewards (- for standard output)")
@@ -208,6 +214,10 @@ void add_score(CLI::App& app) {
       ->type_name("FILE");
   command.add_flag("--skip-bad-rows", options->skip_bad_rows,
                    "Score the other rows and list the bad ones");
+  command.footer(command.get_footer() +
+                 "\nRows of the input hold one of: messages; prompt and completions; prompt and "
+                 "response; chosen and\n"
+                 "rejected (and prompt); text; input_ids. An id is carried over.");
   command.callback([options, &command] { ScoreRun(*options).run(command); });
 }
 
