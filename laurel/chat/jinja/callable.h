@@ -42,6 +42,21 @@ class Iterator {
   ~Iterator() = default;
 };
 
+// Over the items of a list or tuple that no longer changes.
+class ArrayIterator final : public Iterator {
+ public:
+  explicit ArrayIterator(const Array& array) : array_(&array) {}
+  bool next(Runtime&, Value& value) override {
+    if (at_ == array_->size) return false;
+    value = array_->items[at_++];
+    return true;
+  }
+
+ private:
+  const Array* array_;
+  std::size_t at_ = 0;
+};
+
 // The arguments in the order of the parameters' names, with Python's rules; a Problem for too many,
 // unknown or double ones. A parameter that was not given is null.
 template <std::size_t kCount>

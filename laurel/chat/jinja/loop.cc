@@ -5,24 +5,7 @@
 #include "laurel/chat/jinja/operators.h"
 
 namespace laurel::chat::jinja {
-namespace {
-
-// What is left of a loop's items, read ahead.
-class Rest final : public Iterator {
- public:
-  explicit Rest(const Array& items) : items_(&items) {}
-  bool next(Runtime&, Value& value) override {
-    if (at_ == items_->size) return false;
-    value = items_->items[at_++];
-    return true;
-  }
-
- private:
-  const Array* items_;
-  std::size_t at_ = 0;
-};
-
-}  // namespace
+namespace {}  // namespace
 
 bool Loop::peek(Runtime& runtime) {
   if (!peeked_) {
@@ -50,7 +33,7 @@ std::int64_t Loop::length(Runtime& runtime) {
     for (Value item; items_->next(runtime, item);) rest.push_back(item);
     length_ =
         static_cast<std::int64_t>(rest.size()) + index0_ + 1 + (peeked_ && has_after_ ? 1 : 0);
-    items_ = runtime.heap().make<Rest>(make_list(runtime.heap(), rest).array());
+    items_ = runtime.heap().make<ArrayIterator>(make_list(runtime.heap(), rest).array());
     has_length_ = true;
   }
   return length_;

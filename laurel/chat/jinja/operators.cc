@@ -147,20 +147,6 @@ Value repeat(Heap& heap, const Value& value, std::int64_t times) {
   return value.is(Kind::kList) ? Value::list(array) : Value::tuple(array);
 }
 
-class ArrayIterator final : public Iterator {
- public:
-  explicit ArrayIterator(const Array& array) : array_(&array) {}
-  bool next(Runtime&, Value& value) override {
-    if (at_ == array_->size) return false;
-    value = array_->items[at_++];
-    return true;
-  }
-
- private:
-  const Array* array_;
-  std::size_t at_ = 0;
-};
-
 class TextIterator final : public Iterator {
  public:
   explicit TextIterator(std::string_view text) : text_(text) {}

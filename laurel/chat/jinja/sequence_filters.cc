@@ -194,22 +194,9 @@ class Selected final : public Iterator {
   bool wanted_;
 };
 
-class Kept final : public Iterator {
- public:
-  explicit Kept(const Array& items) : items_(&items) {}
-  bool next(Runtime&, Value& value) override {
-    if (at_ == items_->size) return false;
-    value = items_->items[at_++];
-    return true;
-  }
-
- private:
-  const Array* items_;
-  std::size_t at_ = 0;
-};
-
 Value one_pass(Runtime& runtime, const std::vector<Value>& items) {
-  return Value::iterator(runtime.heap().make<Kept>(make_list(runtime.heap(), items).array()));
+  return Value::iterator(
+      runtime.heap().make<ArrayIterator>(make_list(runtime.heap(), items).array()));
 }
 
 const Value& subject_of(const Arguments& arguments, std::string_view filter) {
