@@ -43,11 +43,10 @@ TEST(ScoringRule, SaysWhatItDoes) {
   rule.truncation = TruncationSide::kRight;
   rule.rounding = RewardRounding::kF16;
   EXPECT_EQ(describe(rule),
-            "Rule \"transformers\". No chat template. No special tokens beyond those the template "
-            "writes. The reward "
-            "is read at the last token that is not the pad token 7 (from config.json). At most "
-            "2048 tokens, cut on "
-            "the right. Computed in float32, reward rounded to float16.");
+            "Rule \"transformers\". No chat template. Messages get no special tokens beyond those "
+            "the template writes, plain text gets the tokenizer's. The reward is read at the last "
+            "token that is not the pad token 7 (from config.json). At most 2048 tokens, cut on the "
+            "right. Computed in float32, reward rounded to float16.");
   const Json json = to_json(rule);
   EXPECT_EQ(json["pad_token_id"], 7);
   EXPECT_EQ(json["truncation"], "right");

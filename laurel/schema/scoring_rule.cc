@@ -27,6 +27,7 @@ Json to_json(const ScoringRule& rule) {
   json["template_hash"] = rule.template_hash;
   json["template_date"] = rule.template_date ? Json(*rule.template_date) : Json();
   json["special_tokens"] = rule.special_tokens == SpecialTokens::kAdded ? "added" : "template only";
+  json["text_special_tokens"] = "added";  // of {"text": …} rows, under both rules
   json["double_bos"] = rule.double_bos == DoubleBos::kMaskFirst ? "mask first" : "drop";
   json["pad_token_id"] = rule.pad_token_id ? Json(*rule.pad_token_id) : Json();
   json["pad_source"] = rule.pad_source;
@@ -52,7 +53,9 @@ std::string describe(const ScoringRule& rule) {
                         *rule.template_date);
   }
   if (rule.special_tokens == SpecialTokens::kTemplateOnly) {
-    text += "No special tokens beyond those the template writes. ";
+    text +=
+        "Messages get no special tokens beyond those the template writes, plain text gets the "
+        "tokenizer's. ";
   } else if (rule.double_bos == DoubleBos::kMaskFirst) {
     text +=
         "The tokenizer's special tokens are added; of two BOS the first is hidden from attention. ";
