@@ -28,6 +28,7 @@ endif()
 # Fuzzed code is instrumented wherever it lives, the fuzzer's main only in the fuzz targets.
 add_library(laurel_fuzz INTERFACE)
 if(LAUREL_FUZZERS)
+  add_custom_target(laurel_fuzzers)  # all of them, and no more
   target_compile_options(laurel_sanitize INTERFACE -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(laurel_sanitize INTERFACE -fsanitize=address,undefined)
