@@ -11,7 +11,7 @@ namespace {
 constexpr int kMaxDepth = 256;
 // An ordered object looks its keys up one by one, so that inserting n of them takes n² / 2
 // comparisons.
-constexpr std::int64_t kMaxKeys = 50'000;
+constexpr std::int64_t kMaxKeys = 20'000;
 constexpr std::size_t kShownValue = 60;
 
 // The member, or null when it is absent or JSON null.

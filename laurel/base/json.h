@@ -13,7 +13,7 @@ namespace laurel {
 
 using Json = nlohmann::ordered_json;
 
-// Parses strict UTF-8 JSON, at most 256 levels deep and 50,000 keys an object. `where` names the
+// Parses strict UTF-8 JSON, at most 256 levels deep and 20,000 keys an object. `where` names the
 // input in the UserError's text.
 Json parse_json(std::string_view text, std::string_view where);
 Json read_json_file(const std::filesystem::path& path);

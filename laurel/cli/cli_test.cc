@@ -8,6 +8,7 @@
 
 #include "laurel/base/file.h"
 #include "laurel/cli/app.h"
+#include "laurel/cli/scorer_options.h"
 
 namespace laurel::cli {
 namespace {
@@ -80,12 +81,13 @@ TEST(CommandLine, OptionsPageIsUpToDate) {
 }
 
 TEST(CommandLine, ManifestValuesAreTheOptions) {
-  const auto app = make_app();
-  app->clear();
-  CLI::App* command = app->get_subcommand("score");
-  command->callback(nullptr);
-  app->parse("score --model m --input i --output o --threads 3 --skip-bad-rows");
-  const Json values = option_values(*command);
+  CLI::App command;
+  scoring::ScorerOptions options;
+  add_scorer_options(command, options);
+  bool skip_bad_rows = false;
+  command.add_flag("--skip-bad-rows", skip_bad_rows);
+  command.parse("--model m --threads 3 --skip-bad-rows");
+  const Json values = option_values(command);
   EXPECT_EQ(values["threads"], "3");
   EXPECT_EQ(values["skip-bad-rows"], true);
   EXPECT_EQ(values["no-prefix-sharing"], false);
