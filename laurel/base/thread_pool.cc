@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -11,7 +12,20 @@
 namespace laurel {
 namespace {
 
+// Longer than the gap between two operations of a forward pass, shorter than anyone would notice.
+constexpr std::chrono::microseconds kAwake{200};
+constexpr int kPausesPerLook = 32;
+
 thread_local const ThreadPool* current_pool = nullptr;
+
+// Tells the core that this is a waiting loop.
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
 
 // Marks the calling thread as inside a task of the pool.
 class PoolScope {
@@ -35,6 +49,7 @@ int num_usable_cores() {
 
 ThreadPool::ThreadPool(int num_threads) {
   const int count = num_threads > 0 ? num_threads : num_usable_cores();
+  waits_awake_ = count <= num_usable_cores();
   errors_.resize(static_cast<std::size_t>(count));
   workers_.reserve(static_cast<std::size_t>(count - 1));
   try {
@@ -58,26 +73,36 @@ void ThreadPool::stop() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+template <typename Done>
+void ThreadPool::wait(std::condition_variable& condition, const Done& done) {
+  if (waits_awake_) {
+    const auto deadline = std::chrono::steady_clock::now() + kAwake;
+    do {
+      for (int i = 0; i < kPausesPerLook; ++i) {
+        if (done()) return;
+        pause();
+      }
+    } while (std::chrono::steady_clock::now() < deadline);
+  }
+  std::unique_lock lock(mutex_);
+  condition.wait(lock, done);
+}
+
 void ThreadPool::worker_loop(int thread) {
   current_pool = this;
   std::uint64_t seen = 0;
   while (true) {
-    const std::function<void(int)>* body;
-    {
-      std::unique_lock lock(mutex_);
-      start_.wait(lock, [&] { return stopping_ || generation_ != seen; });
-      if (stopping_) return;
-      seen = generation_;
-      body = body_;
-    }
+    wait(start_, [&] { return stopping_.load() || generation_.load() != seen; });
+    if (stopping_.load()) return;
+    seen = generation_.load();
     try {
-      (*body)(thread);
+      (*body_)(thread);
     } catch (...) {
       errors_[static_cast<std::size_t>(thread)] = std::current_exception();
     }
-    {
-      const std::lock_guard lock(mutex_);
-      if (--pending_ == 0) done_.notify_one();
+    if (pending_.fetch_sub(1) == 1) {
+      const std::lock_guard lock(mutex_);  // the caller is either awake or fully asleep
+      done_.notify_one();
     }
   }
 }
@@ -88,10 +113,10 @@ void ThreadPool::run(const std::function<void(int)>& body) {
     return;
   }
   const std::lock_guard caller_lock(caller_mutex_);
+  body_ = &body;
+  pending_ = static_cast<int>(workers_.size());
   {
-    const std::lock_guard lock(mutex_);
-    body_ = &body;
-    pending_ = static_cast<int>(workers_.size());
+    const std::lock_guard lock(mutex_);  // no worker is between looking and sleeping
     ++generation_;
   }
   start_.notify_all();
@@ -101,10 +126,7 @@ void ThreadPool::run(const std::function<void(int)>& body) {
   } catch (...) {
     errors_[0] = std::current_exception();
   }
-  {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return pending_ == 0; });
-  }
+  wait(done_, [&] { return pending_.load() == 0; });
   std::exception_ptr first;
   for (std::exception_ptr& error : errors_) {
     if (error && !first) first = error;

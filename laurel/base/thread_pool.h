@@ -2,6 +2,7 @@
 // the number of threads, never on timing.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -36,18 +37,24 @@ class ThreadPool {
 
  private:
   void worker_loop(int thread);
+  // Until done() holds: awake for a short while, then asleep. done() reads atomics only.
+  template <typename Done>
+  void wait(std::condition_variable& condition, const Done& done);
   void run_alone(const std::function<void()>& body);
   void stop();
 
   std::vector<std::thread> workers_;
   std::mutex caller_mutex_;  // one run() at a time
-  std::mutex mutex_;
+  // Threads wait awake for a short while before they sleep on the conditions: work comes in quick
+  // succession, and a sleeper that is woken may find itself on the core of the one that woke it.
+  bool waits_awake_ = false;
+  std::mutex mutex_;  // of the conditions
   std::condition_variable start_;
   std::condition_variable done_;
+  std::atomic<std::uint64_t> generation_ = 0;  // counts the work given out; publishes body_
+  std::atomic<int> pending_ = 0;               // workers still at it; publishes errors_
+  std::atomic<bool> stopping_ = false;
   const std::function<void(int)>* body_ = nullptr;
-  std::uint64_t generation_ = 0;
-  int pending_ = 0;
-  bool stopping_ = false;
   std::vector<std::exception_ptr> errors_;
 };
 

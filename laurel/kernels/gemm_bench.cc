@@ -78,15 +78,17 @@ Options parse(int argc, char** argv) {
 }
 
 // Seconds per run. The pause lets the other library's threads, which spin for a while after their
-// work, go to sleep.
+// work, go to sleep; the warm-up lets the scheduler give each thread that was just woken a core of
+// its own, as in a forward pass, where work never pauses.
 double seconds(const std::function<void()>& run, int repeats, bool processor_time) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(40));
-  run();
-  const auto start = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  using Clock = std::chrono::steady_clock;
+  const auto warm = Clock::now() + std::chrono::milliseconds(40);
+  while (Clock::now() < warm) run();
+  const auto start = Clock::now();
   const std::clock_t start_clock = std::clock();
   for (int i = 0; i < repeats; ++i) run();
-  const double wall =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double wall = std::chrono::duration<double>(Clock::now() - start).count();
   const double processor = static_cast<double>(std::clock() - start_clock) / CLOCKS_PER_SEC;
   return (processor_time ? processor : wall) / repeats;
 }
