@@ -12,24 +12,13 @@
 #include "laurel/base/json.h"
 #include "laurel/base/progress.h"
 #include "laurel/base/result.h"
+#include "laurel/base/test_support.h"
 #include "laurel/base/utf8.h"
 
 namespace laurel {
 namespace {
 
 using ::testing::HasSubstr;
-
-// The text of the Error that `action` throws; fails the test if it throws none.
-template <typename Kind, typename Action>
-std::string error_text(Action action) {
-  try {
-    action();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
 
 TEST(Error, TextAndExitStatus) {
   EXPECT_EQ(UserError("{}: wrong, got {}", "a.json", 3).exit_code(), 2);

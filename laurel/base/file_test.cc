@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "laurel/base/error.h"
+#include "laurel/base/test_support.h"
 
 namespace laurel {
 namespace {
@@ -60,17 +61,6 @@ class FileSizeLimit {
   rlimit before_{};
   void (*handler_)(int) = nullptr;
 };
-
-template <typename Kind, typename Action>
-std::string error_text(Action action) {
-  try {
-    action();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
 
 TEST_F(File, WrittenWholeAndReadBack) {
   const std::string content = std::string("a\0b\n", 4) + std::string(200'000, 'x');
