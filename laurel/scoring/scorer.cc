@@ -24,10 +24,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::int64_t check_batch_tokens(std::int64_t batch_tokens) {
+void check_batch_tokens(std::int64_t batch_tokens) {
   if (batch_tokens < 1)
     throw UserError("option batch-tokens: expected a positive number, got {}", batch_tokens);
-  return batch_tokens;
 }
 
 // Fingerprint of the files' names and contents. Chunks are hashed in parallel: it reads the whole
