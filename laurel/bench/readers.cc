@@ -150,7 +150,7 @@ std::vector<Example> read_examples(Benchmark benchmark, const std::vector<std::s
   std::vector<Example> examples;
   std::unordered_map<std::string, std::string> first_seen;
   for (const std::string& path : paths) {
-    const std::unique_ptr<RowSource> rows = open_rows(path);
+    const std::unique_ptr<formats::RowSource> rows = formats::open_rows(path);
     Row row;
     while (rows->next(row)) {
       examples.push_back(

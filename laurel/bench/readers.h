@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "laurel/bench/example.h"
-#include "laurel/bench/row_source.h"
+#include "laurel/formats/row_source.h"
 
 namespace laurel::bench {
+
+using formats::Row;
 
 enum class Benchmark { kRewardBench2, kPreference, kRmBench, kRewardBench };
 

@@ -5,9 +5,11 @@
 #include <string_view>
 #include <vector>
 
-#include "laurel/bench/row_source.h"
+#include "laurel/formats/row_source.h"
 
 namespace laurel::bench {
+
+using formats::Row;
 
 const Json& required(const Row& row, std::string_view key);
 std::string required_string(const Row& row, std::string_view key);

@@ -1,11 +1,11 @@
-#include "laurel/bench/row_source.h"
+#include "laurel/formats/row_source.h"
 
 #include <utility>
 
 #include "laurel/base/error.h"
 #include "laurel/formats/line_reader.h"
 
-namespace laurel::bench {
+namespace laurel::formats {
 namespace {
 
 constexpr std::size_t kMaxArrayBytes = std::size_t{1} << 30;
@@ -23,7 +23,7 @@ void require_object(const Row& row) {
 // JSON lines. `first` is the first line that is not blank, already read.
 class LineRows : public RowSource {
  public:
-  LineRows(formats::LineReader reader, std::string first)
+  LineRows(LineReader reader, std::string first)
       : reader_(std::move(reader)), line_(std::move(first)), pending_(true) {}
 
   bool next(Row& row) override {
@@ -39,7 +39,7 @@ class LineRows : public RowSource {
   }
 
  private:
-  formats::LineReader reader_;
+  LineReader reader_;
   std::string line_;
   bool pending_;
 };
@@ -62,7 +62,7 @@ class ArrayRows : public RowSource {
   std::size_t index_ = 0;
 };
 
-Json read_array(formats::LineReader& reader, std::string text) {
+Json read_array(LineReader& reader, std::string text) {
   std::string line;
   while (reader.next(line)) {
     if (text.size() + line.size() > kMaxArrayBytes) {
@@ -78,7 +78,7 @@ Json read_array(formats::LineReader& reader, std::string text) {
 }  // namespace
 
 std::unique_ptr<RowSource> open_rows(const std::string& path) {
-  formats::LineReader reader(path);
+  LineReader reader(path);
   std::string line;
   do {
     if (!reader.next(line)) throw UserError("{}: no rows, expected at least one", reader.name());
@@ -90,4 +90,4 @@ std::unique_ptr<RowSource> open_rows(const std::string& path) {
   return std::make_unique<ArrayRows>(std::move(rows), reader.name());
 }
 
-}  // namespace laurel::bench
+}  // namespace laurel::formats

@@ -6,7 +6,7 @@
 
 #include "laurel/base/json.h"
 
-namespace laurel::bench {
+namespace laurel::formats {
 
 struct Row {
   Json object;
@@ -25,4 +25,4 @@ class RowSource {
 // form (Parquet) is a further RowSource and a line in this function.
 std::unique_ptr<RowSource> open_rows(const std::string& path);
 
-}  // namespace laurel::bench
+}  // namespace laurel::formats
