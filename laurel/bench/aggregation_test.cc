@@ -4,8 +4,8 @@
 
 #include <cmath>
 
+#include "laurel/base/random.h"
 #include "laurel/bench/bootstrap.h"
-#include "laurel/bench/random.h"
 
 namespace laurel::bench {
 namespace {

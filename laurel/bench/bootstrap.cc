@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "laurel/bench/random.h"
+#include "laurel/base/random.h"
 
 namespace laurel::bench {
 namespace {

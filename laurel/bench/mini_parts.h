@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "laurel/base/random.h"
 #include "laurel/bench/mini.h"
-#include "laurel/bench/random.h"
 
 namespace laurel::bench {
 

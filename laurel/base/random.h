@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace laurel::bench {
+namespace laurel {
 
 class Random {
  public:
@@ -50,4 +50,4 @@ class Random {
   std::uint64_t state_;
 };
 
-}  // namespace laurel::bench
+}  // namespace laurel
