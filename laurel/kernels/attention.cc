@@ -4,12 +4,14 @@
 // docs/design/kernels.md.
 #include <algorithm>
 #include <cfloat>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <vector>
 
 #include "laurel/kernels/attention_plan.h"
+#include "laurel/kernels/backward.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/scratch.h"
@@ -33,6 +35,7 @@ struct AttentionTask {
   std::span<const AttentionSegment> segments;
   AttentionShape shape;
   Matrix out;
+  Matrix log_sum_exp;  // optional: data may be null
 };
 
 }  // namespace laurel::kernels
@@ -279,10 +282,15 @@ class PieceRunner {
   void store_outputs() {
     const std::int64_t dim = task_.shape.head_dim;
     for (std::int64_t r = 0; r < num_rows_; ++r) {
-      const float inverse = 1.0f / reduce_lanes(states_[static_cast<std::size_t>(r)].sums);
+      const RowState& state = states_[static_cast<std::size_t>(r)];
+      const std::int64_t row = piece_.query_row + r / group_;
+      const std::int64_t head = piece_.kv_head * group_ + r % group_;
+      const float sum = reduce_lanes(state.sums);
+      if (task_.log_sum_exp.data != nullptr)
+        task_.log_sum_exp.row(row)[head] = state.maximum + std::log(sum);
+      const float inverse = 1.0f / sum;
       const float* from = outputs_ + r * padded_dim_;
-      float* to = task_.out.row(piece_.query_row + r / group_) +
-                  (piece_.kv_head * group_ + r % group_) * dim;
+      float* to = task_.out.row(row) + head * dim;
       // + 0 makes -0 into +0: the sign of a zero could depend on how many masked keys were in the
       // tile.
       for (std::int64_t i = 0; i < dim; ++i) to[i] = from[i] * inverse + 0.0f;
@@ -323,7 +331,14 @@ HWY_EXPORT(attend_pieces);
 void forest_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v,
                       std::span<const AttentionSegment> segments, std::span<const QueryRun> runs,
                       const AttentionShape& shape, Matrix out, ThreadPool& pool) {
-  const AttentionTask task{q, k, v, segments, shape, out};
+  forest_attention(q, k, v, segments, runs, shape, out, Matrix(), pool);
+}
+
+void forest_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v,
+                      std::span<const AttentionSegment> segments, std::span<const QueryRun> runs,
+                      const AttentionShape& shape, Matrix out, Matrix log_sum_exp,
+                      ThreadPool& pool) {
+  const AttentionTask task{q, k, v, segments, shape, out, log_sum_exp};
   const auto shares = plan_attention(segments, runs, shape, pool.num_threads());
   const auto attend = HWY_DYNAMIC_DISPATCH(attend_pieces);
   pool.parallel_for(static_cast<std::int64_t>(shares.size()), 1,

@@ -1,9 +1,7 @@
 #include "laurel/kernels/reference.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
 #include "laurel/kernels/parameter.h"
 
@@ -12,52 +10,6 @@ namespace {
 
 std::vector<double> result(std::int64_t rows, std::int64_t cols) {
   return std::vector<double>(static_cast<std::size_t>(rows * cols));
-}
-
-// Rows of k and v that a query sees, ascending by position.
-std::vector<std::int64_t> visible_rows(std::span<const AttentionSegment> segments,
-                                       std::int32_t segment, std::int64_t token,
-                                       std::int64_t window) {
-  const std::int64_t position = segments[static_cast<std::size_t>(segment)].start + token;
-  std::vector<std::int64_t> rows;
-  std::int64_t end = token + 1;
-  for (std::int32_t s = segment; s >= 0;) {
-    const AttentionSegment& seg = segments[static_cast<std::size_t>(s)];
-    for (std::int64_t i = end - 1; i >= 0; --i) {
-      if (window > 0 && seg.start + i <= position - window) break;
-      rows.push_back(seg.row_offset + i);
-    }
-    s = seg.parent;
-    if (s >= 0) end = segments[static_cast<std::size_t>(s)].num_rows;
-  }
-  std::reverse(rows.begin(), rows.end());
-  return rows;
-}
-
-double score(const float* q, const float* k, const AttentionShape& shape) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < shape.head_dim; ++i) sum += double{q[i]} * double{k[i]};
-  sum *= double{shape.scale};
-  const double cap = shape.soft_cap;
-  return cap > 0 ? cap * std::tanh(sum / cap) : sum;
-}
-
-// One head of one query: softmax over the scores of `rows`, times their values.
-void attend(const float* q, ConstMatrix k, ConstMatrix v, std::int64_t kv_column,
-            std::span<const std::int64_t> rows, const AttentionShape& shape, double* out) {
-  std::vector<double> weights;
-  double maximum = -std::numeric_limits<double>::infinity();
-  for (const std::int64_t row : rows) {
-    weights.push_back(score(q, k.row(row) + kv_column, shape));
-    maximum = std::max(maximum, weights.back());
-  }
-  double total = 0;
-  for (double& weight : weights) total += weight = std::exp(weight - maximum);
-  for (std::size_t j = 0; j < rows.size(); ++j) {
-    const float* value = v.row(rows[j]) + kv_column;
-    for (std::int64_t i = 0; i < shape.head_dim; ++i)
-      out[i] += weights[j] / total * double{value[i]};
-  }
 }
 
 }  // namespace
@@ -147,27 +99,6 @@ std::vector<double> gather_rows(ConstMatrix x, std::span<const std::int32_t> row
   std::vector<double> y;
   for (const std::int32_t r : rows) y.insert(y.end(), x.row(r), x.row(r) + x.cols);
   return y;
-}
-
-std::vector<double> forest_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v,
-                                     std::span<const AttentionSegment> segments,
-                                     std::span<const QueryRun> runs, const AttentionShape& shape,
-                                     std::int64_t num_query_rows) {
-  const std::int64_t cols = shape.num_heads * shape.head_dim;
-  const std::int64_t group = shape.num_heads / shape.num_kv_heads;
-  std::vector<double> out = result(num_query_rows, cols);
-  for (const QueryRun& run : runs) {
-    for (std::int64_t i = 0; i < run.num_rows; ++i) {
-      const std::vector<std::int64_t> rows =
-          visible_rows(segments, run.segment, run.first + i, shape.window);
-      const std::int64_t row = run.query_row + i;
-      for (std::int64_t h = 0; h < shape.num_heads; ++h) {
-        attend(q.row(row) + h * shape.head_dim, k, v, h / group * shape.head_dim, rows, shape,
-               out.data() + row * cols + h * shape.head_dim);
-      }
-    }
-  }
-  return out;
 }
 
 }  // namespace laurel::kernels::reference
