@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "laurel/base/error.h"
+#include "laurel/base/nearest.h"
 #include "laurel/base/version.h"
 #include "laurel/cli/commands.h"
 #include "laurel/kernels/ops.h"
@@ -54,35 +55,6 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-// Number of single-character edits between two words.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-std::string nearest(const std::string& word, const std::vector<std::string>& known) {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
-      best = candidate;
-      best_distance = distance;
-    }
-  }
-  return best;
-}
-
 // One sentence for words that no command or option takes.
 std::string unknown_word_text(const CLI::App& app, const std::vector<std::string>& words) {
   const auto chosen = app.get_subcommands();
@@ -94,7 +66,7 @@ std::string unknown_word_text(const CLI::App& app, const std::vector<std::string
   }
   for (const std::string& word : words) {
     const std::string name = word.substr(0, word.find('='));
-    const std::string hint = nearest(name, known);
+    const std::string hint = nearest_name(name, known);
     const std::string kind = chosen.empty() ? "command" : "option";
     const std::string place = chosen.empty() ? "laurel" : "laurel " + chosen[0]->get_name();
     return fmt::format("{}: unknown {} {}{}", place, kind, name,

@@ -1,57 +1,13 @@
 #include "laurel/schema/run_record.h"
 
 #include "laurel/base/error.h"
+#include "laurel/base/json_reader.h"
 
 namespace laurel::schema {
 namespace {
 
 constexpr RunStatus kStatuses[] = {RunStatus::kRunning, RunStatus::kStopped, RunStatus::kFinished,
                                    RunStatus::kFailed};
-
-// Typed members of one object, with its place in every error.
-class Reader {
- public:
-  Reader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
-    if (!object.is_object()) throw UserError("{}: expected an object", where_);
-  }
-
-  void read(const char* key, std::string& value) const {
-    if (auto found = get_string(object_, key, where_)) value = std::move(*found);
-  }
-  void read(const char* key, std::int64_t& value) const {
-    if (const auto found = get_int(object_, key, where_)) value = *found;
-  }
-  void read(const char* key, int& value) const {
-    if (const auto found = get_int(object_, key, where_)) value = static_cast<int>(*found);
-  }
-  void read(const char* key, double& value) const {
-    if (const auto found = get_number(object_, key, where_)) value = *found;
-  }
-  void read(const char* key, Json& value) const {
-    if (has(key)) value = child(key).object_;
-  }
-
-  bool has(const char* key) const { return object_.contains(key) && !object_[key].is_null(); }
-  // Precondition: has(key).
-  Reader child(const char* key) const { return {object_[key], where_ + ": " + key}; }
-  // The items of an array of objects; none when the key is missing.
-  std::vector<Reader> children(const char* key) const {
-    if (!has(key)) return {};
-    const Json& items = object_[key];
-    if (!items.is_array()) throw UserError("{}: key \"{}\": expected an array", where_, key);
-    std::vector<Reader> readers;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      readers.emplace_back(items[i], fmt::format("{}: {}[{}]", where_, key, i));
-    }
-    return readers;
-  }
-  const Json& object() const { return object_; }
-  const std::string& where() const { return where_; }
-
- private:
-  const Json& object_;
-  std::string where_;
-};
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
@@ -78,7 +34,7 @@ Json to_json(const RunEvaluation& evaluation) {
           {"subsets", std::move(subsets)}};
 }
 
-RunBase read_base(const Reader& reader) {
+RunBase read_base(const JsonReader& reader) {
   RunBase base;
   reader.read("name", base.name);
   reader.read("revision", base.revision);
@@ -89,7 +45,7 @@ RunBase read_base(const Reader& reader) {
   return base;
 }
 
-RunSource read_source(const Reader& reader) {
+RunSource read_source(const JsonReader& reader) {
   RunSource source;
   reader.read("name", source.name);
   reader.read("rows", source.num_rows);
@@ -97,7 +53,7 @@ RunSource read_source(const Reader& reader) {
   return source;
 }
 
-RunMachine read_machine(const Reader& reader) {
+RunMachine read_machine(const JsonReader& reader) {
   RunMachine machine;
   reader.read("isa", machine.isa);
   reader.read("num_threads", machine.num_threads);
@@ -105,13 +61,13 @@ RunMachine read_machine(const Reader& reader) {
   return machine;
 }
 
-RunEvaluation read_evaluation(const Reader& reader) {
+RunEvaluation read_evaluation(const JsonReader& reader) {
   RunEvaluation evaluation;
   reader.read("step", evaluation.step);
   reader.read("benchmark", evaluation.benchmark);
   reader.read("overall", evaluation.overall);
   if (!reader.has("subsets")) return evaluation;
-  const Reader subsets = reader.child("subsets");
+  const JsonReader subsets = reader.child("subsets");
   for (const auto& [name, unused] : subsets.object().items()) {
     if (const auto score = get_number(subsets.object(), name, subsets.where())) {
       evaluation.subsets.emplace_back(name, *score);
@@ -120,7 +76,7 @@ RunEvaluation read_evaluation(const Reader& reader) {
   return evaluation;
 }
 
-RunStatus read_status(const Reader& reader) {
+RunStatus read_status(const JsonReader& reader) {
   std::string text(to_string(RunStatus::kRunning));
   reader.read("status", text);
   for (const RunStatus status : kStatuses) {
@@ -171,21 +127,22 @@ Json to_json(const RunRecord& record) {
 }
 
 RunRecord run_record_from_json(const Json& json, std::string_view where) {
-  const Reader reader(json, std::string(where));
+  const JsonReader reader(json, std::string(where));
   RunRecord record;
   reader.read("laurel", record.laurel_version);
   record.status = read_status(reader);
   reader.read("error", record.error);
-  reader.read("options", record.options);
+  if (reader.has("options")) record.options = reader.child("options").object();
   if (reader.has("base")) record.base = read_base(reader.child("base"));
-  for (const Reader& source : reader.children("data")) record.data.push_back(read_source(source));
+  for (const JsonReader& source : reader.children("data"))
+    record.data.push_back(read_source(source));
   reader.read("steps", record.steps);
   reader.read("epochs", record.epochs);
   reader.read("seconds", record.seconds);
   reader.read("tokens", record.tokens);
   if (reader.has("machine")) record.machine = read_machine(reader.child("machine"));
-  reader.read("final", record.final);
-  for (const Reader& evaluation : reader.children("evaluations")) {
+  if (reader.has("final")) record.final = reader.child("final").object();
+  for (const JsonReader& evaluation : reader.children("evaluations")) {
     record.evaluations.push_back(read_evaluation(evaluation));
   }
   return record;
