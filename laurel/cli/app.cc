@@ -111,6 +111,7 @@ std::unique_ptr<CLI::App> make_app() {
   add_tokenize(*app);
   add_convert(*app);
   add_mini(*app);
+  add_report(*app);
   CLI::App* options = app->add_subcommand("options", "Print docs/options.md")->group("");
   options->callback([app = app.get()] { fmt::print("{}", options_markdown(*app)); });
   return app;

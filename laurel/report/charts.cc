@@ -5,47 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "laurel/base/progress.h"
 #include "laurel/report/html.h"
+#include "laurel/report/svg.h"
 
 namespace laurel::report {
 namespace {
 
 constexpr double kWidth = 900;
 constexpr std::size_t kMaxPoints = 3000;
-
-// A linear map from values to picture coordinates.
-struct Scale {
-  double from, to;    // values
-  double begin, end;  // coordinates
-  double operator()(double value) const {
-    return to == from ? (begin + end) / 2 : begin + (value - from) / (to - from) * (end - begin);
-  }
-};
-
-std::string open_svg(double width, double height, std::string_view label) {
-  return fmt::format("<svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">\n", width,
-                     height, escape_html(label));
-}
-
-std::string text(double x, double y, std::string_view anchor, std::string_view content,
-                 std::string_view style = "") {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" class=\"{}\">{}</text>\n",
-                     x, y, anchor, style, escape_html(content));
-}
-
-std::string line(double x1, double y1, double x2, double y2, std::string_view style) {
-  return fmt::format(
-      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>\n", x1, y1, x2,
-      y2, style);
-}
-
-std::string rect(double x, double y, double width, double height, std::string_view style,
-                 std::string_view title = "") {
-  return fmt::format(
-      "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"2\" "
-      "class=\"{}\"><title>{}</title></rect>\n",
-      x, y, std::max(0.0, width), std::max(0.0, height), style, escape_html(title));
-}
 
 std::string describe_figure(const schema::Figure& figure) {
   std::string text = fmt::format("{}: {} of 100, {} examples", figure.name, percent(figure.score),
@@ -102,33 +70,7 @@ std::string step_area(const std::vector<double>& values, const Bins& bins, const
   return fmt::format("<path d=\"{}\" class=\"area {}\"/>\n", path, style);
 }
 
-std::string horizontal_axis(const Scale& x, double y) {
-  std::string svg;
-  for (const double tick : nice_ticks(x.from, x.to, 7)) {
-    if (tick < x.from || tick > x.to) continue;
-    svg += line(x(tick), y, x(tick), y + 4, "grid") +
-           text(x(tick), y + 18, "middle", number(tick), "soft");
-  }
-  return svg;
-}
-
 }  // namespace
-
-std::vector<double> nice_ticks(double low, double high, int count) {
-  if (high <= low) return {low};
-  const double raw = (high - low) / count;
-  const double power = std::pow(10.0, std::floor(std::log10(raw)));
-  double step = 10 * power;
-  for (const double factor : {5.0, 2.0, 1.0}) {
-    if (raw <= factor * power) step = factor * power;
-  }
-  std::vector<double> ticks;
-  for (double k = std::ceil(low / step - 1e-9);
-       k * step <= high + step * 1e-9 && ticks.size() < 100; ++k) {
-    ticks.push_back(k == 0 ? 0 : k * step);
-  }
-  return ticks;
-}
 
 std::string bar_chart(std::span<const schema::Figure> figures) {
   constexpr double kRow = 32, kLeft = 190, kRight = 130, kTop = 6;
@@ -160,6 +102,53 @@ std::string bar_chart(std::span<const schema::Figure> figures) {
     svg += text(kWidth - kRight + 12, middle + 4, "start", label);
     y += kRow;
   }
+  return svg + "</svg>\n";
+}
+
+std::string comparison_chart(std::span<const Comparison> rows) {
+  constexpr double kRow = 40, kLeft = 190, kRight = 150, kTop = 6;
+  const double bottom = kTop + kRow * static_cast<double>(rows.size());
+  const Scale x{0, 1, kLeft, kWidth - kRight};
+  std::string svg = open_svg(kWidth, bottom + 24, "scores before and after training");
+  for (const double tick : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+    svg += text(x(tick), bottom + 18, "middle", fmt::format("{:.0f}", 100 * tick), "soft");
+  }
+  double y = kTop;
+  for (const Comparison& row : rows) {
+    const auto bar = [&](double top, double score, std::string_view style, std::string_view when) {
+      const double end = x(std::clamp(score, 0.0, 1.0));
+      return rect(kLeft, top, x(1) - kLeft, 11, "track") +
+             rect(kLeft, top, end - kLeft, 11, style,
+                  fmt::format("{}, {}: {}", row.name, when, percent(score)));
+    };
+    svg += text(kLeft - 12, y + kRow / 2 + 4, "end", row.name);
+    svg += bar(y + 7, row.before, "before", "before") + bar(y + 20, row.after, "bar", "after");
+    svg += text(kWidth - kRight + 12, y + kRow / 2 + 4, "start",
+                fmt::format("{} → {}  ({:+.1f})", percent(row.before), percent(row.after),
+                            100 * (row.after - row.before)));
+    y += kRow;
+  }
+  return svg + "</svg>\n";
+}
+
+std::string count_chart(std::span<const LabelledCount> bins, const std::string& x_title) {
+  if (bins.empty()) return "";
+  constexpr double kHeight = 210, kSide = 14, kBottom = 166, kSpan = 520;
+  double top = 0;
+  for (const LabelledCount& bin : bins) top = std::max(top, bin.count);
+  const Scale y{0, top, kBottom, 22};
+  const double width = (kSpan - 2 * kSide) / static_cast<double>(bins.size());
+  std::string svg = open_svg(kSpan, kHeight, x_title);
+  double x = kSide;
+  for (const LabelledCount& bin : bins) {
+    const std::string count = format_count(static_cast<std::int64_t>(bin.count));
+    const double height = top > 0 ? kBottom - y(bin.count) : 0;
+    svg += rect(x + 2, kBottom - height, width - 4, height, "bar", bin.label + ": " + count);
+    svg += text(x + width / 2, kBottom - height - 5, "middle", count, "soft");
+    svg += text(x + width / 2, kBottom + 18, "middle", bin.label, "soft");
+    x += width;
+  }
+  svg += text(kSpan / 2, kHeight - 6, "middle", x_title, "soft");
   return svg + "</svg>\n";
 }
 

@@ -13,6 +13,21 @@ namespace laurel::report {
 // Horizontal bars from 0 to 100 with confidence intervals as whiskers.
 std::string bar_chart(std::span<const schema::Figure> figures);
 
+struct Comparison {
+  std::string name;
+  double before = 0;
+  double after = 0;
+};
+// Two horizontal bars a row from 0 to 100, with the difference.
+std::string comparison_chart(std::span<const Comparison> rows);
+
+// A bar for each bin, labelled below.
+struct LabelledCount {
+  std::string label;
+  double count = 0;
+};
+std::string count_chart(std::span<const LabelledCount> bins, const std::string& x_title);
+
 // Two distributions over the same bins, each as shares of its own total.
 std::string histogram(std::span<const double> right, std::span<const double> wrong);
 
@@ -27,8 +42,5 @@ std::string scatter(std::span<const Point> points, const std::string& x_title,
 
 // A square of shares, darker for higher ones.
 std::string matrix_chart(const schema::StyleMatrix& matrix);
-
-// Round values that cover [low, high] in about `count` steps. Precondition: finite, low ≤ high.
-std::vector<double> nice_ticks(double low, double high, int count);
 
 }  // namespace laurel::report

@@ -24,6 +24,7 @@ p{margin:0 0 10px}.soft{color:var(--soft)}.small{font-size:13px}
 .card.main b{font-size:36px;color:var(--bar)}.card span{color:var(--soft);font-size:13px}
 section{padding:20px 22px;margin:16px 0}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:16px}.two section{margin:0}
+.half{max-width:560px}
 @media (max-width:480px){.two{grid-template-columns:1fr}}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
@@ -33,9 +34,14 @@ svg{display:block;width:100%;height:auto}svg text{fill:var(--ink);font:12px syst
 .track{fill:var(--track)}.bar{fill:var(--bar)}.whisker{stroke:var(--whisker);stroke-width:1.5;fill:none}
 .grid{stroke:var(--line);stroke-width:1}.right{fill:var(--right)}.wrong{fill:var(--wrong)}
 .cell{fill:var(--bar)}.area{opacity:.5}.dot{opacity:.45}
+.curve{fill:none;stroke-width:2;stroke-linejoin:round}.curve.raw{stroke-width:1;opacity:.35}
+.curve.bar{stroke:var(--bar)}.curve.right{stroke:var(--right)}.curve.wrong{stroke:var(--wrong)}
+.reference{stroke:var(--soft);stroke-dasharray:4 4}.mark{fill:var(--card);stroke:var(--ink);stroke-width:2}
+.before{fill:var(--soft);opacity:.45}
 .legend{display:flex;gap:18px;font-size:13px;color:var(--soft);margin-bottom:6px}
 .legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}
 .legend i.r{background:var(--right)}.legend i.w{background:var(--wrong)}
+.legend i.b{background:var(--bar)}.legend i.o{background:var(--soft);opacity:.45}.legend i.m{background:var(--card);border:2px solid var(--ink);border-radius:50%}
 details{border-top:1px solid var(--line);padding:9px 0}details:first-of-type{border-top:0}
 summary{cursor:pointer;display:flex;gap:12px;align-items:baseline;list-style:none}
 summary::-webkit-details-marker{display:none}summary::before{content:"▸";color:var(--soft)}
@@ -89,6 +95,28 @@ std::string escape_html(std::string_view text) {
 std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
 
 std::string number(double value) { return fmt::format("{:.4g}", value); }
+
+std::string cut(const std::string& text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+  return text.substr(0, end) + "…";
+}
+
+std::string section(std::string_view title, std::string_view body) {
+  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", escape_html(title), body);
+}
+
+std::string card(std::string_view value, std::string_view label, std::string_view style) {
+  return fmt::format("<div class=\"card {}\"><b>{}</b><span>{}</span></div>\n", style,
+                     escape_html(value), escape_html(label));
+}
+
+void add_fact(std::string& rows, std::string_view key, std::string_view value) {
+  if (value.empty()) return;
+  rows += fmt::format("<tr><td class=\"key\">{}</td><td>{}</td></tr>\n", escape_html(key),
+                      escape_html(value));
+}
 
 std::string html_page(std::string_view title, std::string_view body) {
   return fmt::format(

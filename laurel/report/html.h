@@ -2,6 +2,7 @@
 // inside, no scripts, nothing fetched.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,16 @@ std::string escape_html(std::string_view text);
 std::string percent(double share);
 // Four significant digits: "0.5338", "-12.25", "1.2e-05".
 std::string number(double value);
+
+// At most `max_bytes`, cut between characters, with an ellipsis where something was cut.
+std::string cut(const std::string& text, std::size_t max_bytes);
+
+// A titled block of the page; `body` is HTML already.
+std::string section(std::string_view title, std::string_view body);
+// A large figure with what it is; style "main" stands out.
+std::string card(std::string_view value, std::string_view label, std::string_view style = "");
+// Appends a table row of a key and its value to `rows`; nothing for an empty value.
+void add_fact(std::string& rows, std::string_view key, std::string_view value);
 
 // A whole page around `body`, which is HTML already.
 std::string html_page(std::string_view title, std::string_view body);

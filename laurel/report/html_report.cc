@@ -17,23 +17,6 @@ using schema::ScoredExample;
 constexpr std::size_t kShownText = 6000;
 constexpr std::size_t kShownTeaser = 110;
 
-std::string section(std::string_view title, std::string_view body) {
-  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", escape_html(title), body);
-}
-
-std::string card(std::string_view value, std::string_view label, std::string_view style = "") {
-  return fmt::format("<div class=\"card {}\"><b>{}</b><span>{}</span></div>\n", style,
-                     escape_html(value), escape_html(label));
-}
-
-// At most `max_bytes`, cut between characters.
-std::string cut(const std::string& text, std::size_t max_bytes) {
-  if (text.size() <= max_bytes) return text;
-  std::size_t end = max_bytes;
-  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
-  return text.substr(0, end) + "…";
-}
-
 std::string headline(const BenchmarkResult& result) {
   const bool complete = result.missing.empty();
   std::string label = complete ? result.overall.name : "Mean of the parts present";
@@ -161,12 +144,6 @@ std::string mistakes(const BenchmarkResult& result) {
     html += "</details>\n";
   }
   return section("Worst mistakes", html);
-}
-
-void add_fact(std::string& rows, std::string_view key, std::string_view value) {
-  if (value.empty()) return;
-  rows += fmt::format("<tr><td class=\"key\">{}</td><td>{}</td></tr>\n", escape_html(key),
-                      escape_html(value));
 }
 
 std::string model_and_rule(const BenchmarkResult& result) {

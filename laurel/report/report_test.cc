@@ -6,6 +6,7 @@
 
 #include "laurel/report/charts.h"
 #include "laurel/report/html.h"
+#include "laurel/report/svg.h"
 
 namespace laurel::report {
 namespace {

@@ -28,10 +28,12 @@ Json to_json(const RunSource& source) {
 Json to_json(const RunEvaluation& evaluation) {
   Json subsets = Json::object();
   for (const auto& [name, score] : evaluation.subsets) subsets[name] = score;
-  return {{"step", evaluation.step},
-          {"benchmark", evaluation.benchmark},
-          {"overall", evaluation.overall},
-          {"subsets", std::move(subsets)}};
+  Json json = {{"step", evaluation.step},
+               {"benchmark", evaluation.benchmark},
+               {"overall", evaluation.overall},
+               {"subsets", std::move(subsets)}};
+  if (evaluation.loss) json["loss"] = *evaluation.loss;
+  return json;
 }
 
 RunBase read_base(const JsonReader& reader) {
@@ -66,6 +68,7 @@ RunEvaluation read_evaluation(const JsonReader& reader) {
   reader.read("step", evaluation.step);
   reader.read("benchmark", evaluation.benchmark);
   reader.read("overall", evaluation.overall);
+  evaluation.loss = get_number(reader.object(), "loss", reader.where());
   if (!reader.has("subsets")) return evaluation;
   const JsonReader subsets = reader.child("subsets");
   for (const auto& [name, unused] : subsets.object().items()) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,12 +34,16 @@ struct RunSource {
   std::string license;        // empty when unknown
 };
 
+// RunEvaluation::benchmark of the run's own held-out pairs; `overall` is then their accuracy.
+inline constexpr std::string_view kHeldOut = "held-out";
+
 // A benchmark run on the model after `step`. Scores are fractions 0…1.
 struct RunEvaluation {
   std::int64_t step = 0;
-  std::string benchmark;  // "reward-bench-2", …
+  std::string benchmark;  // "reward-bench-2", …, or kHeldOut
   double overall = 0;
   std::vector<std::pair<std::string, double>> subsets;  // in the benchmark's order
+  std::optional<double> loss;                           // of held-out pairs
 };
 
 struct RunMachine {

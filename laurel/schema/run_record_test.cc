@@ -25,7 +25,8 @@ RunRecord full_record() {
   record.tokens = 9'000;
   record.machine = {"avx2", 2, 1 << 20};
   record.final = {{"loss", 0.5}};
-  record.evaluations = {{42, "reward-bench-2", 0.5, {{"Math", 0.25}, {"Focus", 0.75}}}};
+  record.evaluations = {{42, "reward-bench-2", 0.5, {{"Math", 0.25}, {"Focus", 0.75}}, {}},
+                        {42, std::string(kHeldOut), 0.75, {}, 0.25}};
   return record;
 }
 
@@ -37,6 +38,7 @@ TEST(RunRecord, ReadsBackWhatItWrote) {
   EXPECT_EQ(read.base.num_parameters, 135'000'000);
   EXPECT_EQ(read.data[1].num_rows, 7);
   EXPECT_EQ(read.evaluations[0].subsets[1].first, "Focus");
+  EXPECT_EQ(read.evaluations[1].loss, 0.25);
 }
 
 TEST(RunRecord, EveryStatusHasAName) {
