@@ -203,13 +203,14 @@ Encoder::Encoder(Encoder&&) noexcept = default;
 const schema::ScoringRule& Encoder::rule() const { return impl_->rule; }
 const Tokenizer& Encoder::tokenizer() const { return *impl_->tokenizer; }
 
-Result<std::string> Encoder::render(const schema::Messages& messages) const {
+Result<std::string> Encoder::render(const schema::Messages& messages, const Json& more) const {
   if (!impl_->chat_template) {
     return Failure{
         "the checkpoint has no chat template, expected chat_template.jinja or chat_template in "
         "tokenizer_config.json, got neither; --chat-template FILE gives one"};
   }
   Json variables = impl_->template_variables;
+  for (const auto& [name, value] : more.items()) variables[name] = value;
   Json& list = variables["messages"] = Json::array();
   for (const schema::Message& message : messages) list.push_back(to_json(message));
   ChatTemplate::RenderOptions options;
@@ -221,8 +222,8 @@ Result<std::string> Encoder::render(const schema::Messages& messages) const {
   }
 }
 
-Result<Encoded> Encoder::encode(const schema::Messages& messages) const {
-  Result<std::string> text = render(messages);
+Result<Encoded> Encoder::encode(const schema::Messages& messages, const Json& variables) const {
+  Result<std::string> text = render(messages, variables);
   if (!text.ok()) return Failure{text.message()};
   auto ids = impl_->tokenizer->encode(text.value(), {.add_special_tokens = false});
   if (!ids.ok()) return Failure{ids.message()};

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "laurel/base/json.h"
 #include "laurel/base/result.h"
 #include "laurel/schema/conversation.h"
 #include "laurel/schema/scoring_rule.h"
@@ -54,11 +55,15 @@ class Encoder {
 
   // Failures: no template, a template's raise_exception, invalid UTF-8, too long under
   // TruncationSide::kError, nothing left to score.
-  Result<Encoded> encode(const schema::Messages& messages) const;
+  // `variables`: an object of further template variables (tools, add_generation_prompt, …), which
+  // win over the usual ones.
+  Result<Encoded> encode(const schema::Messages& messages,
+                         const Json& variables = Json::object()) const;
   Result<Encoded> encode_text(std::string_view text) const;               // already rendered
   Result<Encoded> encode_ids(std::vector<tokenizer::TokenId> ids) const;  // scored as given
   // The rendered text only.
-  Result<std::string> render(const schema::Messages& messages) const;
+  Result<std::string> render(const schema::Messages& messages,
+                             const Json& variables = Json::object()) const;
 
  private:
   struct Impl;

@@ -8,27 +8,10 @@
 
 #include "laurel/base/thread_pool.h"
 #include "laurel/chat/encoder.h"
+#include "laurel/data/prepare_row.h"
 #include "laurel/data/training_set.h"
 
 namespace laurel::data {
-
-struct ReaderOptions {
-  // Names of a row's members where they differ from these.
-  std::string prompt_key = "prompt";
-  std::string chosen_key = "chosen";
-  std::string rejected_key = "rejected";
-  // Strings are rendered text (prompt and answer put together, the eos token appended), as TRL
-  // reads them, not the turns of a conversation.
-  bool strings_are_text = false;
-  bool skip_bad_rows = false;  // count rows that cannot be read instead of stopping
-};
-
-struct FilterOptions {
-  std::int64_t max_length = 0;         // tokens of a side; longer examples are dropped; 0: any
-  std::int64_t max_prompt_length = 0;  // tokens of the prompt; 0: any
-  // Benchmark files; rows whose prompt overlaps with one of theirs are dropped (contamination.h).
-  std::vector<std::string> benchmark_files;
-};
 
 struct BuildOptions {
   std::vector<std::string> mix;  // "SOURCE [AMOUNT [SPLIT]]" (mix.h)

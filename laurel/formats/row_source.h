@@ -16,8 +16,9 @@ struct Row {
 class RowSource {
  public:
   virtual ~RowSource() = default;
-  // The next row; false at the end. Throws UserError for a row that is no JSON object, IoError for
-  // a failing read.
+  // The next row; false at the end. Throws UserError for a row that is no JSON object, with
+  // row.where set, and the call after it goes on with the row after it; for a damaged file without
+  // touching row.where. Throws IoError for a failing read.
   virtual bool next(Row& row) = 0;
 };
 

@@ -64,10 +64,18 @@ bool directory_exists(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
+// A kind of repository: the first part of its folder's name in the cache, and the word for people.
+struct Kind {
+  std::string_view folder;
+  std::string_view noun;
+};
+constexpr Kind kModel = {"models--", "model"};
+constexpr Kind kDataSet = {"datasets--", "data set"};
+
 // "models--org--name"
-std::string cache_folder(std::string id) {
+std::string cache_folder(std::string id, const Kind& kind) {
   if (const std::size_t slash = id.find('/'); slash != id.npos) id.replace(slash, 1, "--");
-  return "models--" + id;
+  return std::string(kind.folder) + id;
 }
 
 std::string read_ref(const fs::path& path) {
@@ -80,13 +88,13 @@ std::string read_ref(const fs::path& path) {
   return text;
 }
 
-ResolvedModel resolve_in_cache(const RepoName& repo) {
-  const fs::path folder = cache_directory() / cache_folder(repo.id);
+ResolvedModel resolve_in_cache(const RepoName& repo, const Kind& kind) {
+  const fs::path folder = cache_directory() / cache_folder(repo.id, kind);
   const std::string place = fmt::format("{}@{}", repo.id, repo.revision);
   if (!directory_exists(folder)) {
     throw UserError(
-        "{}: model not found, expected a local directory of that name or {}; download it first",
-        place, folder.string());
+        "{}: {} not found, expected a local directory of that name or {}; download it first", place,
+        kind.noun, folder.string());
   }
   std::string commit = repo.revision;
   if (!is_commit(commit)) {
@@ -104,6 +112,11 @@ ResolvedModel resolve_in_cache(const RepoName& repo) {
                     snapshot.string());
   }
   return {snapshot, repo.id, repo.revision, commit};
+}
+
+ResolvedModel resolve(const std::string& name, const Kind& kind) {
+  if (directory_exists(name)) return {name, name, "", ""};
+  return resolve_in_cache(parse_repo_name(name), kind);
 }
 
 }  // namespace
@@ -133,9 +146,7 @@ fs::path cache_directory() {
   return fs::path(environment("HOME")) / ".cache" / "huggingface" / "hub";
 }
 
-ResolvedModel resolve_model(const std::string& name) {
-  if (directory_exists(name)) return {name, name, "", ""};
-  return resolve_in_cache(parse_repo_name(name));
-}
+ResolvedModel resolve_model(const std::string& name) { return resolve(name, kModel); }
+ResolvedModel resolve_data_set(const std::string& name) { return resolve(name, kDataSet); }
 
 }  // namespace laurel::hub

@@ -34,5 +34,7 @@ std::filesystem::path cache_directory();
 // commit in snapshots/, any other revision through refs/. Throws UserError naming the places that
 // were looked at.
 ResolvedModel resolve_model(const std::string& name);
+// The same for a data set.
+ResolvedModel resolve_data_set(const std::string& name);
 
 }  // namespace laurel::hub
