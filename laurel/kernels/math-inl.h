@@ -1,6 +1,8 @@
 // Vector functions that ops share. Every one does the same operations in the same order whatever
 // the number of lanes, so that all instruction sets with fused multiply-add give the same bits.
 // Compiled once per instruction set.
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "hwy/highway.h"
@@ -85,6 +87,12 @@ HWY_INLINE void store_sums(const LaneSums<kParts>& sums, float* p) {
   }
 }
 
+// The last cols % 16 elements of a row, padded with zeros, as 16 of their own.
+struct Padded {
+  HWY_ALIGN float values[kSumLanes] = {};
+  Padded(const float* p, std::int64_t count) { std::copy(p, p + count, values); }
+};
+
 // Adds the squares of 16 elements.
 template <int kParts>
 HWY_INLINE void add_squares(LaneSums<kParts>& sums, const float* p) {
@@ -103,6 +111,18 @@ inline float reduce_lanes(const float* lanes) {
     for (std::int64_t i = 0; i < width; ++i) sums[i] += sums[i + width];
   }
   return sums[0];
+}
+
+// 1 / sqrt(mean(x²) + eps).
+inline float inverse_rms(const float* x, std::int64_t cols, float eps) {
+  LaneSums<> sums;
+  clear_sums(sums);
+  std::int64_t i = 0;
+  for (; i + kSumLanes <= cols; i += kSumLanes) add_squares(sums, x + i);
+  if (i < cols) add_squares(sums, Padded(x + i, cols - i).values);
+  HWY_ALIGN float lanes[kSumLanes];
+  store_sums(sums, lanes);
+  return 1.0f / std::sqrt(reduce_lanes(lanes) / static_cast<float>(cols) + eps);
 }
 
 }  // namespace laurel::kernels::HWY_NAMESPACE

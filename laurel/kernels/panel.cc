@@ -1,4 +1,5 @@
-// Weights from their stored form, rows of K elements, to panels that the register tile reads.
+// Matrices from their stored form to the panels that the register tile reads: transposed
+// (expand_panel) or as they are (widen_panels).
 #include <cstdint>
 
 #include "hwy/cache_control.h"
@@ -24,11 +25,23 @@ void expand_slowly(const StoredRows& w, std::int64_t k_begin, std::int64_t k_end
   }
 }
 
+// kPanelCols elements in a row: any number of columns, the others become 0.
+template <DType kDType>
+void widen_slowly(const unsigned char* from, std::int64_t cols, float* to) {
+  for (std::int64_t c = 0; c < kPanelCols; ++c)
+    to[c] = c < cols ? load_element(from, kDType, c) : 0.0f;
+}
+
 #if HWY_TARGET == HWY_SCALAR
 
 template <DType kDType>
 std::int64_t expand_blocks(const StoredRows&, std::int64_t, float*) {
   return 0;
+}
+
+template <DType kDType>
+HWY_INLINE void widen_row(const unsigned char* from, float* to) {
+  widen_slowly<kDType>(from, kPanelCols, to);
 }
 
 #else
@@ -128,6 +141,27 @@ std::int64_t expand_blocks(const StoredRows& w, std::int64_t depth, float* panel
   return whole;
 }
 
+// One vector of stored elements at any address.
+template <DType kDType>
+HWY_INLINE Vector widen(const unsigned char* from) {
+  const F32 d;
+  if constexpr (kDType == DType::kF32) {
+    return hn::BitCast(d, hn::LoadU(hn::Repartition<std::uint8_t, F32>(), from));
+  } else {
+    const hn::Rebind<std::uint16_t, F32> d16;
+    const hn::Repartition<std::uint8_t, decltype(d16)> d8;
+    const Bits bits = hn::PromoteTo(U32(), hn::BitCast(d16, hn::LoadU(d8, from)));
+    if constexpr (kDType == DType::kBF16) return hn::BitCast(d, hn::ShiftLeft<16>(bits));
+    return half_to_float(bits);
+  }
+}
+
+template <DType kDType>
+HWY_INLINE void widen_row(const unsigned char* from, float* to) {
+  hn::StoreU(widen<kDType>(from), F32(), to);
+  hn::StoreU(widen<kDType>(from + kLanes * dtype_size(kDType)), F32(), to + kLanes);
+}
+
 #endif
 
 template <DType kDType>
@@ -143,6 +177,34 @@ void expand_panel(DType dtype, const StoredRows& stored, std::int64_t depth, flo
       return expand_typed<DType::kF16>(stored, depth, panel);
     default:
       return expand_typed<DType::kF32>(stored, depth, panel);
+  }
+}
+
+template <DType kDType>
+HWY_NOINLINE void widen_typed(const StoredRows& stored, std::int64_t cols, float* panels,
+                              std::int64_t panel_stride) {
+  const std::int64_t whole = cols / kPanelCols;
+  for (std::int64_t k = 0; k < stored.rows; ++k) {
+    const unsigned char* from = stored.data + k * stored.row_bytes;
+    float* to = panels + k * kPanelCols;
+    for (std::int64_t p = 0; p < whole; ++p) {
+      widen_row<kDType>(from, to);
+      from += kPanelCols * dtype_size(kDType);
+      to += panel_stride;
+    }
+    if (whole * kPanelCols < cols) widen_slowly<kDType>(from, cols - whole * kPanelCols, to);
+  }
+}
+
+void widen_panels(DType dtype, const StoredRows& stored, std::int64_t cols, float* panels,
+                  std::int64_t panel_stride) {
+  switch (dtype) {
+    case DType::kBF16:
+      return widen_typed<DType::kBF16>(stored, cols, panels, panel_stride);
+    case DType::kF16:
+      return widen_typed<DType::kF16>(stored, cols, panels, panel_stride);
+    default:
+      return widen_typed<DType::kF32>(stored, cols, panels, panel_stride);
   }
 }
 

@@ -1,14 +1,14 @@
 // The ops that take each row (or element) by itself: norm, rotary embedding, activation, rounding,
 // gathers.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
+#include "laurel/kernels/backward.h"
+#include "laurel/kernels/loops.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/kernels/parameter.h"
-#include "laurel/kernels/partition.h"
 #include "laurel/kernels/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -20,24 +20,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
 
-// The last cols % 16 elements, padded with zeros, as 16 of their own.
-struct Padded {
-  HWY_ALIGN float values[kSumLanes] = {};
-  Padded(const float* p, std::int64_t count) { std::copy(p, p + count, values); }
-};
-
 void rms_norm_row(const float* x, const float* weight, std::int64_t cols, float eps, float* y) {
   const F32 d;
-  LaneSums<> sums;
-  clear_sums(sums);
-  std::int64_t i = 0;
-  for (; i + kSumLanes <= cols; i += kSumLanes) add_squares(sums, x + i);
-  if (i < cols) add_squares(sums, Padded(x + i, cols - i).values);
-  HWY_ALIGN float lanes[kSumLanes];
-  store_sums(sums, lanes);
-  const float scale = 1.0f / std::sqrt(reduce_lanes(lanes) / static_cast<float>(cols) + eps);
+  const float scale = inverse_rms(x, cols, eps);
   const Vector scales = hn::Set(d, scale);
-  for (i = 0; i + kLanes <= cols; i += kLanes) {
+  std::int64_t i = 0;
+  for (; i + kLanes <= cols; i += kLanes) {
     const Vector normed = hn::Mul(hn::LoadU(d, x + i), scales);
     hn::StoreU(hn::Mul(normed, hn::LoadU(d, weight + i)), d, y + i);
   }
@@ -61,17 +49,17 @@ void rotary_head(float* x, const float* cosines, const float* sines, std::int64_
   }
 }
 
-void silu_mul_row(float* gate, const float* up, std::int64_t cols) {
+void silu_mul_row(const float* gate, const float* up, std::int64_t cols, float* y) {
   const F32 d;
   std::int64_t i = 0;
   for (; i + kLanes <= cols; i += kLanes) {
-    hn::StoreU(hn::Mul(silu(hn::LoadU(d, gate + i)), hn::LoadU(d, up + i)), d, gate + i);
+    hn::StoreU(hn::Mul(silu(hn::LoadU(d, gate + i)), hn::LoadU(d, up + i)), d, y + i);
   }
   if (i == cols) return;
   const Padded g(gate + i, cols - i), u(up + i, cols - i);
   HWY_ALIGN float result[kSumLanes];
   hn::Store(hn::Mul(silu(hn::Load(d, g.values)), hn::Load(d, u.values)), d, result);
-  std::copy(result, result + (cols - i), gate + i);
+  std::copy(result, result + (cols - i), y + i);
 }
 
 void round_to_bf16_row(float* x, std::int64_t cols) {
@@ -116,18 +104,6 @@ HWY_EXPORT(silu_mul_row);
 HWY_EXPORT(round_to_bf16_row);
 HWY_EXPORT(expand_bf16_row);
 
-// Waking threads costs more than this many elements.
-constexpr std::int64_t kMinElementsPerThread = 16 * 1024;
-
-// Calls body(r) for every row, on several threads if there is enough to do.
-template <typename Body>
-void for_rows(std::int64_t rows, std::int64_t cols, ThreadPool& pool, const Body& body) {
-  const std::int64_t grain = ceil_div(kMinElementsPerThread, std::max<std::int64_t>(1, cols));
-  pool.parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t r = begin; r < end; ++r) body(r);
-  });
-}
-
 }  // namespace
 
 void embedding(std::span<const std::int32_t> ids, const Weight& table, Matrix out,
@@ -168,11 +144,13 @@ void rotary(Matrix x, std::int64_t num_heads, std::int64_t head_dim,
   });
 }
 
-void silu_mul(Matrix gate, ConstMatrix up, ThreadPool& pool) {
+void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix y, ThreadPool& pool) {
   const auto multiply = HWY_DYNAMIC_DISPATCH(silu_mul_row);
-  for_rows(gate.rows, gate.cols, pool,
-           [&](std::int64_t r) { multiply(gate.row(r), up.row(r), gate.cols); });
+  for_rows(y.rows, y.cols, pool,
+           [&](std::int64_t r) { multiply(gate.row(r), up.row(r), y.cols, y.row(r)); });
 }
+
+void silu_mul(Matrix gate, ConstMatrix up, ThreadPool& pool) { silu_mul(gate, up, gate, pool); }
 
 void round_to_bf16(Matrix x, ThreadPool& pool) {
   const auto round = HWY_DYNAMIC_DISPATCH(round_to_bf16_row);

@@ -6,7 +6,7 @@
 
 #include "laurel/kernels/ops.h"
 #include "laurel/kernels/reference.h"
-#include "laurel/kernels/test_data.h"
+#include "laurel/kernels/test_rows.h"
 
 namespace laurel::kernels {
 namespace {
@@ -15,43 +15,6 @@ using namespace testing;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-// What an op takes. Each op uses what it needs.
-struct RowData {
-  Grid2 x, other;
-  std::vector<std::int32_t> picks;  // row numbers of a table, one per row
-  std::vector<float> parameters, cosines, sines;
-  Stored table, weight;
-
-  static constexpr std::int64_t kTableRows = 50;
-  RowData(std::int64_t rows, std::int64_t cols, DType dtype, std::mt19937& rng)
-      : x(Grid2::random(rows, cols, 3, rng, 3)),
-        other(Grid2::random(rows, cols, 1, rng)),
-        parameters(random_values(kTableRows * cols, rng)),
-        cosines(random_values(kTableRows * cols, rng)),
-        sines(random_values(kTableRows * cols, rng)),
-        table(parameters, dtype, 1),
-        weight(random_values(cols, rng), dtype, 1) {
-    std::uniform_int_distribution<std::int32_t> pick(0, kTableRows - 1);
-    for (std::int64_t r = 0; r < rows; ++r) picks.push_back(pick(rng));
-  }
-};
-
-struct OpCase {
-  const char* name;
-  Grid2 (*run)(RowData& data, ThreadPool& pool);
-  std::vector<double> (*want)(RowData& data);
-  // The scale of an element's rounding error, in units of kEps.
-  double (*bound)(RowData& data, std::int64_t row, std::int64_t col, double want);
-};
-
-constexpr float kNormEps = 1e-5f;
-
-double exact(RowData&, std::int64_t, std::int64_t, double) { return 0; }
-
-// One head of all columns but the last few, which stay as they are.
-std::int64_t half_dim(const RowData& data) { return data.x.cols() * 2 / 5; }
-RotaryTable rotary_table(const RowData& data) { return {data.cosines, data.sines, half_dim(data)}; }
 
 const OpCase kOps[] = {
     {"embedding",
@@ -87,15 +50,7 @@ const OpCase kOps[] = {
      [](RowData& data) {
        return reference::rotary(data.x.view(), 1, data.x.cols(), data.picks, rotary_table(data));
      },
-     [](RowData& data, std::int64_t r, std::int64_t c, double) {
-       const std::int64_t half = half_dim(data);
-       if (c >= 2 * half) return 0.0;
-       const std::int64_t i = c % half;
-       const auto at = static_cast<std::size_t>(data.picks[static_cast<std::size_t>(r)] * half + i);
-       const double a = std::abs(data.x.at(r, i)), b = std::abs(data.x.at(r, i + half));
-       const double cosine = std::abs(data.cosines[at]), sine = std::abs(data.sines[at]);
-       return 3 * (c < half ? a * cosine + b * sine : b * cosine + a * sine);
-     }},
+     rotary_bound},
     {"silu_mul",
      [](RowData& data, ThreadPool& pool) {
        Grid2 y = data.x;
@@ -129,54 +84,12 @@ const OpCase kOps[] = {
      exact},
 };
 
-struct Size {
-  std::int64_t rows, cols;
-  DType dtype;
-};
-constexpr Size kSizes[] = {
-    {1, 1, DType::kF32},      {3, 15, DType::kBF16},   {2, 64, DType::kF16},   {7, 33, DType::kF32},
-    {300, 576, DType::kBF16}, {5, 4097, DType::kBF16}, {129, 100, DType::kF16}};
-
 class RowOps : public ::testing::TestWithParam<OpCase> {};
 INSTANTIATE_TEST_SUITE_P(Cases, RowOps, ::testing::ValuesIn(kOps),
                          [](const auto& param) { return std::string(param.param.name); });
 
-TEST_P(RowOps, AgreesWithReference) {
-  for (const Size& size : kSizes) {
-    SCOPED_TRACE(::testing::Message() << size.rows << "x" << size.cols);
-    std::mt19937 rng(1);
-    RowData data(size.rows, size.cols, size.dtype, rng);
-    const std::vector<double> want = GetParam().want(data);
-    std::vector<double> bound(want.size());
-    for (std::size_t i = 0; i < want.size(); ++i) {
-      const auto row = static_cast<std::int64_t>(i) / size.cols;
-      const auto col = static_cast<std::int64_t>(i) % size.cols;
-      bound[i] = GetParam().bound(data, row, col, want[i]) * kEps;
-    }
-    for_each_isa([&](const std::string&) {
-      ThreadPool pool(3);
-      Grid2 y = GetParam().run(data, pool);
-      expect_close(y, want, bound);
-    });
-  }
-}
-
-TEST_P(RowOps, BitsDependOnNothingElse) {
-  for (const Size& size : kSizes) {
-    SCOPED_TRACE(::testing::Message() << size.rows << "x" << size.cols);
-    std::mt19937 rng(2);
-    RowData data(size.rows, size.cols, size.dtype, rng);
-    const auto result = [&](int threads) {
-      ThreadPool pool(threads);
-      return GetParam().run(data, pool);
-    };
-    expect_same_bits_between_isas([&] { return result(1); });
-    for_each_isa([&](const std::string&) {
-      const Grid2 one = result(1);
-      for (const int threads : {2, 3, 5}) EXPECT_TRUE(same_bits(result(threads), one));
-    });
-  }
-}
+TEST_P(RowOps, AgreesWithReference) { expect_agrees_with_reference(GetParam()); }
+TEST_P(RowOps, BitsDependOnInputsOnly) { expect_bits_depend_on_inputs_only(GetParam()); }
 
 TEST(RmsNormTest, InPlaceGivesTheSameBits) {
   std::mt19937 rng(3);

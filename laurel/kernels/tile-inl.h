@@ -1,7 +1,7 @@
-// The two inner loops of linear() and attention: the register tile (tile.cc),
+// The two inner loops of matrix products and attention: the register tile (tile.cc),
 //   c[R, 2 vectors] += a[R, depth] · b[depth, 2 vectors], one chain of multiply-adds per element in
 //   ascending depth,
-// and the expansion of stored rows to the panels b that it reads (panel.cc). Compiled once per
+// and the expansion of stored elements to the panels b that it reads (panel.cc). Compiled once per
 // instruction set.
 #include <cstdint>
 
@@ -34,15 +34,24 @@ constexpr std::int64_t kPanelCols = 2 * kLanes;
 constexpr std::int64_t kMaxDepth = 384;
 constexpr std::int64_t kDepthStride = kMaxDepth + 16;
 
+// Distance between columns of an `a` that lies transposed.
+constexpr std::int64_t kColumnStride = kTileRows > 8 ? 16 : 8;
+// Room for any `a`.
+constexpr std::int64_t kTileInputFloats = kTileRows * kDepthStride > kColumnStride* kMaxDepth
+                                              ? kTileRows* kDepthStride
+                                              : kColumnStride* kMaxDepth;
+
 enum class Start { kZero, kContinue };
+// Whether a[r, k] lies at r · kDepthStride + k, or at k · kColumnStride + r.
+enum class TileInput { kRows, kColumns };
 
 using TileFunction = void (*)(const float*, const float*, std::int64_t, float*, std::int64_t,
                               Start);
 
 // The tile for `rows` rows, 1 <= rows <= kTileRows:
-//   a: [rows, depth] with kDepthStride; b: [depth, kPanelCols] dense; c: [rows, kPanelCols],
-//   c_stride apart.
-TileFunction tile_function(std::int64_t rows);
+//   a: [rows, depth], laid out as `input` says; b: [depth, kPanelCols] dense; c: [rows,
+//   kPanelCols], c_stride apart.
+TileFunction tile_function(std::int64_t rows, TileInput input = TileInput::kRows);
 
 // A rectangle of stored elements: `rows` rows, the first at `data`, `row_bytes` apart.
 struct StoredRows {
@@ -54,6 +63,12 @@ struct StoredRows {
 // Up to kPanelCols rows of `depth` stored elements as a panel [depth, kPanelCols] of float32:
 // column c of the panel is row c. Columns past the last row become 0.
 void expand_panel(DType dtype, const StoredRows& stored, std::int64_t depth, float* panel);
+
+// Rows of `cols` stored elements as panels [rows, kPanelCols], panel_stride floats apart: row k of
+// panel p holds elements [p · kPanelCols, (p + 1) · kPanelCols) of row k. Columns past the last
+// become 0.
+void widen_panels(DType dtype, const StoredRows& stored, std::int64_t cols, float* panels,
+                  std::int64_t panel_stride);
 
 }  // namespace laurel::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

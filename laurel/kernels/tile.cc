@@ -34,11 +34,12 @@ HWY_INLINE void begin_tile(Accumulators<kRows>& acc, const float* c, std::int64_
   }
 }
 
-template <int kRows>
+template <TileInput kInput, int kRows>
 HWY_INLINE void step_tile(Accumulators<kRows>& acc, const float* a, Vector b_left, Vector b_right) {
   if constexpr (kRows > 0) {
-    step_tile(acc.above, a, b_left, b_right);
-    const Vector x = hn::Set(F32(), a[(kRows - 1) * kDepthStride]);
+    step_tile<kInput>(acc.above, a, b_left, b_right);
+    constexpr std::int64_t kRowStep = kInput == TileInput::kRows ? kDepthStride : 1;
+    const Vector x = hn::Set(F32(), a[(kRows - 1) * kRowStep]);
     acc.left = hn::MulAdd(x, b_left, acc.left);
     acc.right = hn::MulAdd(x, b_right, acc.right);
   }
@@ -55,7 +56,7 @@ HWY_INLINE void end_tile(const Accumulators<kRows>& acc, float* c, std::int64_t 
   }
 }
 
-template <int kRows>
+template <int kRows, TileInput kInput>
 HWY_NOINLINE void multiply_tile(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
                                 std::int64_t depth, float* HWY_RESTRICT c, std::int64_t c_stride,
                                 Start start) {
@@ -63,21 +64,25 @@ HWY_NOINLINE void multiply_tile(const float* HWY_RESTRICT a, const float* HWY_RE
   Accumulators<kRows> acc;
   begin_tile(acc, c, c_stride, start);
   for (std::int64_t k = 0; k < depth; ++k) {
-    step_tile(acc, a + k, hn::LoadU(d, b), hn::LoadU(d, b + kLanes));
+    step_tile<kInput>(acc, a, hn::LoadU(d, b), hn::LoadU(d, b + kLanes));
+    a += kInput == TileInput::kRows ? 1 : kColumnStride;
     b += kPanelCols;
   }
   end_tile(acc, c, c_stride);
 }
 
 template <int kRows>
-TileFunction find_tile(std::int64_t rows) {
+TileFunction find_tile(std::int64_t rows, TileInput input) {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return find_tile<kRows - 1>(rows);
+    if (rows < kRows) return find_tile<kRows - 1>(rows, input);
   }
-  return multiply_tile<kRows>;
+  return input == TileInput::kRows ? multiply_tile<kRows, TileInput::kRows>
+                                   : multiply_tile<kRows, TileInput::kColumns>;
 }
 
-TileFunction tile_function(std::int64_t rows) { return find_tile<kTileRows>(rows); }
+TileFunction tile_function(std::int64_t rows, TileInput input) {
+  return find_tile<kTileRows>(rows, input);
+}
 
 }  // namespace laurel::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,0 +1,223 @@
+#include "laurel/kernels/gemm.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "laurel/kernels/partition.h"
+#include "laurel/kernels/scratch.h"
+#include "laurel/kernels/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "laurel/kernels/gemm.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "laurel/kernels/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace laurel::kernels::HWY_NAMESPACE {
+
+constexpr std::int64_t kPanelFloats = 96 * 1024;  // expanded b: well inside an L2 cache
+constexpr std::int64_t kMaxBlockRows = 512;       // bounds the partial sums
+constexpr std::int64_t kTileFloats = kTileRows * kPanelCols;
+constexpr std::int64_t kPanelStride = kMaxDepth * kPanelCols;
+// What expanding one panel costs, in rows of multiplying by it.
+constexpr std::int64_t kExpandCost = 6;
+// Waking a thread costs more than this many multiply-adds.
+constexpr std::int64_t kMinWorkPerThread = 1 << 20;
+
+// One block of c, rows × columns, over all of the depth.
+class Block {
+ public:
+  Block(const Product& product, Range rows, Range cols)
+      : product_(product), rows_(rows), cols_(cols) {
+    num_tiles_ = ceil_div(rows.size(), kTileRows);
+    num_panels_ = ceil_div(cols.size(), kPanelCols);
+    // Nothing comes after the chain: c itself holds the partial sums.
+    in_place_ = product.result == Result::kContinue ||
+                (product.result == Result::kReplace && product.bias == nullptr);
+  }
+
+  void compute() {
+    const std::int64_t depth = product_.depth;
+    const std::int64_t num_steps = std::max<std::int64_t>(1, ceil_div(depth, kMaxDepth));
+    const std::int64_t step = round_up(ceil_div(depth, num_steps), 8);
+    static thread_local Scratch panel_memory, sum_memory;
+    panels_ = panel_memory.get(num_panels_ * kPanelStride);
+    many_steps_ = num_steps > 1;
+    sums_ =
+        sum_memory.get((many_steps_ && !in_place_ ? num_tiles_ * num_panels_ : 1) * kTileFloats);
+    std::int64_t k = 0;
+    do {
+      const Range part{k, std::min(k + step, depth)};
+      expand(part);
+      for (std::int64_t tile = 0; tile < num_tiles_; ++tile) multiply_tile(tile, part);
+      k = part.end;
+    } while (k < depth);
+  }
+
+ private:
+  const unsigned char* stored(std::int64_t row, std::int64_t col) const {
+    return static_cast<const unsigned char*>(product_.b.data) +
+           (row * product_.b.stride + col) * dtype_size(product_.b.dtype);
+  }
+
+  void expand(Range k) {
+    const DType dtype = product_.b.dtype;
+    const std::int64_t row_bytes = product_.b.stride * dtype_size(dtype);
+    if (product_.b_layout == Layout::kAsIs) {
+      widen_panels(dtype, {stored(k.begin, cols_.begin), row_bytes, k.size()}, cols_.size(),
+                   panels_, kPanelStride);
+      return;
+    }
+    for (std::int64_t p = 0; p < num_panels_; ++p) {
+      const std::int64_t col = cols_.begin + p * kPanelCols;
+      const StoredRows rows{stored(col, k.begin), row_bytes, std::min(kPanelCols, cols_.end - col)};
+      expand_panel(dtype, rows, k.size(), panels_ + p * kPanelStride);
+    }
+  }
+
+  // Rows of a for one tile, to a buffer of fixed strides.
+  TileInput load_rows(Range rows, Range k, float* to) const {
+    const ConstMatrix& a = product_.a;
+    if (product_.a_layout == Layout::kTransposed) {
+      load_columns({a.row(k.begin) + rows.begin, k.size(), rows.size(), a.stride}, to);
+      return TileInput::kColumns;
+    }
+    for (std::int64_t r = rows.begin; r < rows.end; ++r, to += kDepthStride)
+      std::memcpy(to, a.row(r) + k.begin, static_cast<std::size_t>(k.size()) * sizeof(float));
+    return TileInput::kRows;
+  }
+
+  static void load_columns(ConstMatrix a, float* to) {
+    const auto bytes = static_cast<std::size_t>(a.cols) * sizeof(float);
+    for (std::int64_t k = 0; k < a.rows; ++k, to += kColumnStride) std::memcpy(to, a.row(k), bytes);
+  }
+
+  void multiply_tile(std::int64_t tile, Range k) {
+    const Range part = part_of(rows_.size(), num_tiles_, tile);
+    const Range rows{rows_.begin + part.begin, rows_.begin + part.end};
+    HWY_ALIGN float a[kTileInputFloats];
+    const TileFunction function = tile_function(rows.size(), load_rows(rows, k, a));
+    const bool zero = k.begin == 0 && product_.result != Result::kContinue;
+    const Start start = zero ? Start::kZero : Start::kContinue;
+    for (std::int64_t p = 0; p < num_panels_; ++p) {
+      const float* panel = panels_ + p * kPanelStride;
+      const Range cols{cols_.begin + p * kPanelCols,
+                       std::min(cols_.end, cols_.begin + (p + 1) * kPanelCols)};
+      if (in_place_) {
+        if (cols.size() == kPanelCols) {
+          float* c = product_.c.row(rows.begin) + cols.begin;
+          function(a, panel, k.size(), c, product_.c.stride, start);
+        } else {
+          if (start == Start::kContinue) copy_to_sums(rows, cols);
+          function(a, panel, k.size(), sums_, kPanelCols, start);
+          copy_from_sums(rows, cols);
+        }
+        continue;
+      }
+      float* sums = sums_ + (many_steps_ ? (tile * num_panels_ + p) * kTileFloats : 0);
+      function(a, panel, k.size(), sums, kPanelCols, start);
+      if (k.end == product_.depth) finish(rows, cols, sums);
+    }
+  }
+
+  // The last panel may have fewer columns than a tile.
+  void copy_to_sums(Range rows, Range cols) {
+    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
+      std::copy_n(product_.c.row(r) + cols.begin, cols.size(),
+                  sums_ + (r - rows.begin) * kPanelCols);
+    }
+  }
+  void copy_from_sums(Range rows, Range cols) {
+    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
+      std::copy_n(sums_ + (r - rows.begin) * kPanelCols, cols.size(),
+                  product_.c.row(r) + cols.begin);
+    }
+  }
+
+  // Adds bias and the old c to complete sums.
+  void finish(Range rows, Range cols, const float* sums) {
+    const float* bias = product_.bias != nullptr ? product_.bias + cols.begin : nullptr;
+    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
+      float* c = product_.c.row(r) + cols.begin;
+      finish_row(sums + (r - rows.begin) * kPanelCols, bias, cols.size(), c);
+    }
+  }
+
+  void finish_row(const float* sums, const float* bias, std::int64_t num_cols, float* c) {
+    const F32 d;
+    const bool add = product_.result == Result::kAdd;
+    std::int64_t i = 0;
+    for (; i + kLanes <= num_cols; i += kLanes) {
+      Vector v = hn::LoadU(d, sums + i);
+      if (bias != nullptr) v = hn::Add(v, hn::LoadU(d, bias + i));
+      if (add) v = hn::Add(v, hn::LoadU(d, c + i));
+      hn::StoreU(v, d, c + i);
+    }
+    for (; i < num_cols; ++i) {
+      float v = sums[i];
+      if (bias != nullptr) v += bias[i];
+      if (add) v += c[i];
+      c[i] = v;
+    }
+  }
+
+  const Product& product_;
+  Range rows_;
+  Range cols_;
+  std::int64_t num_tiles_ = 0;
+  std::int64_t num_panels_ = 0;
+  bool in_place_ = false;
+  bool many_steps_ = false;
+  float* panels_ = nullptr;
+  float* sums_ = nullptr;
+};
+
+void multiply_share(const Product& product, Range rows, Range panels) {
+  const std::int64_t depth = std::clamp<std::int64_t>(product.depth, 1, kMaxDepth);
+  const std::int64_t block_panels = std::max<std::int64_t>(1, kPanelFloats / (depth * kPanelCols));
+  const std::int64_t num_row_blocks = ceil_div(rows.size(), kMaxBlockRows);
+  const std::int64_t num_col_blocks = ceil_div(panels.size(), block_panels);
+  for (std::int64_t i = 0; i < num_row_blocks; ++i) {
+    const Range r = part_of(rows.size(), num_row_blocks, i);
+    for (std::int64_t j = 0; j < num_col_blocks; ++j) {
+      const Range p = part_of(panels.size(), num_col_blocks, j);
+      const Range cols{(panels.begin + p.begin) * kPanelCols,
+                       std::min((panels.begin + p.end) * kPanelCols, product.c.cols)};
+      Block(product, {rows.begin + r.begin, rows.begin + r.end}, cols).compute();
+    }
+  }
+}
+
+void multiply_threads(const Product& product, ThreadPool& pool) {
+  const std::int64_t rows = product.c.rows;
+  const std::int64_t num_panels = ceil_div(product.c.cols, kPanelCols);
+  const std::int64_t work = (rows + kExpandCost) * product.c.cols * product.depth;
+  const std::int64_t num_threads =
+      std::clamp<std::int64_t>(work / kMinWorkPerThread, 1, pool.num_threads());
+  const Grid grid = best_grid(rows, num_panels, kExpandCost, num_threads);
+  pool.parallel_for(
+      grid.row_parts * grid.col_parts, 1, [&](std::int64_t begin, std::int64_t end, int) {
+        for (std::int64_t part = begin; part < end; ++part) {
+          multiply_share(product, part_of(rows, grid.row_parts, part / grid.col_parts),
+                         part_of(num_panels, grid.col_parts, part % grid.col_parts));
+        }
+      });
+}
+
+}  // namespace laurel::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace laurel::kernels {
+
+HWY_EXPORT(multiply_threads);
+
+void multiply(const Product& product, ThreadPool& pool) {
+  if (product.c.rows == 0 || product.c.cols == 0) return;
+  HWY_DYNAMIC_DISPATCH(multiply_threads)(product, pool);
+}
+
+}  // namespace laurel::kernels
+#endif
