@@ -9,6 +9,10 @@ namespace laurel::bench {
 namespace {
 
 constexpr std::string_view kNames[] = {"reward-bench-2", "preference", "rm-bench", "reward-bench"};
+// Every key that a benchmark looks at.
+const std::vector<std::string> kColumns = {
+    "id",       "subset",      "prompt",        "chosen",
+    "rejected", "num_correct", "num_incorrect", "total_completions"};
 
 schema::Messages one_turn(const std::string& prompt, std::string answer) {
   return {{"user", prompt, Json::object()}, {"assistant", std::move(answer), Json::object()}};
@@ -150,7 +154,7 @@ std::vector<Example> read_examples(Benchmark benchmark, const std::vector<std::s
   std::vector<Example> examples;
   std::unordered_map<std::string, std::string> first_seen;
   for (const std::string& path : paths) {
-    const std::unique_ptr<formats::RowSource> rows = formats::open_rows(path);
+    const std::unique_ptr<formats::RowSource> rows = formats::open_rows(path, kColumns);
     Row row;
     while (rows->next(row)) {
       examples.push_back(

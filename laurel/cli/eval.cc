@@ -119,8 +119,8 @@ void add_eval(CLI::App& app) {
       ->check(CLI::IsMember({"reward-bench-2", "preference", "rm-bench", "reward-bench"}));
   command
       .add_option("--data", options->data,
-                  "Rows in the benchmark's own form: JSONL or a JSON array (plain, gzip or zstd); "
-                  "repeatable")
+                  "Rows in the benchmark's own form: JSONL or a JSON array (plain, gzip or zstd), "
+                  "or Parquet; repeatable")
       ->required()
       ->type_name("FILE");
   command

@@ -1,9 +1,12 @@
 #include "laurel/formats/row_source.h"
 
+#include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "laurel/base/error.h"
 #include "laurel/formats/line_reader.h"
+#include "laurel/formats/parquet_rows.h"
 
 namespace laurel::formats {
 namespace {
@@ -75,14 +78,27 @@ Json read_array(LineReader& reader, std::string text) {
   return parse_json(text, reader.name());
 }
 
+// Looks into regular files only: what is read from a pipe is gone.
+bool is_parquet_file(const std::string& path) {
+  std::error_code absent;
+  if (!std::filesystem::is_regular_file(path, absent)) return false;
+  std::string head(4, '\0');
+  return std::ifstream(path, std::ios::binary).read(head.data(), 4) && starts_as_parquet(head);
+}
+
 }  // namespace
 
-std::unique_ptr<RowSource> open_rows(const std::string& path) {
+std::unique_ptr<RowSource> open_rows(const std::string& path,
+                                     const std::vector<std::string>& columns) {
+  if (is_parquet_file(path)) return open_parquet_rows(path, columns);
   LineReader reader(path);
   std::string line;
   do {
     if (!reader.next(line)) throw UserError("{}: no rows, expected at least one", reader.name());
   } while (is_blank(line));
+  if (starts_as_parquet(line)) {
+    throw UserError("{}: Parquet in a stream, expected the Parquet file itself", reader.name());
+  }
   if (line[line.find_first_not_of(" \t")] != '[')
     return std::make_unique<LineRows>(std::move(reader), std::move(line));
   Json rows = read_array(reader, std::move(line));

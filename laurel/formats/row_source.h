@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "laurel/base/json.h"
 
@@ -22,8 +23,13 @@ class RowSource {
   virtual bool next(Row& row) = 0;
 };
 
-// JSON lines or one JSON array of objects, plain, gzip or zstd; recognized by content. A further
-// form (Parquet) is a further RowSource and a line in this function.
-std::unique_ptr<RowSource> open_rows(const std::string& path);
+// JSON lines or one JSON array of objects, plain, gzip or zstd, or Parquet; recognized by content.
+// A file without rows is a UserError.
+//
+// `columns` names the keys that the caller looks at, all when empty. Of Parquet only these are read
+// (keys that the file lacks are passed over, null cells are JSON null); rows of JSON are whole.
+// Parquet needs an optional plug-in, a regular file, and bounded memory whatever the file's size.
+std::unique_ptr<RowSource> open_rows(const std::string& path,
+                                     const std::vector<std::string>& columns = {});
 
 }  // namespace laurel::formats

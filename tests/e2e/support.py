@@ -26,6 +26,13 @@ def shared(*parts):
     return path
 
 
+def with_parquet(path):
+    """`path`; the test is skipped where the program has no Parquet plug-in."""
+    if not (pathlib.Path(BINARY).parents[1] / "lib" / "laurel" / "liblaurel_parquet.so").exists():
+        raise unittest.SkipTest("the Parquet plug-in was not built (tools/setup parquet)")
+    return path
+
+
 def laurel(*arguments, stdin=None, env=None, timeout=900):
     """Runs the program. `stdin` are bytes or text; without them standard input is empty."""
     if isinstance(stdin, str):

@@ -4,7 +4,7 @@ import html.parser
 import json
 import math
 
-from support import Case, adapter, base_model, fixed_head_model, read_jsonl, shared, write_jsonl
+from support import ROOT, Case, adapter, base_model, fixed_head_model, read_jsonl, shared, with_parquet, write_jsonl
 
 SUBSETS = ["Factuality", "Focus", "Math", "Precise IF", "Safety", "Ties"]
 
@@ -135,6 +135,56 @@ class Eval(Case):
                      write_jsonl(self.path("data.jsonl"), rows), "--output", self.path("out"))
         self.check_rb2_summary(self.path("out"))
         self.assertIn("Factuality", self.check_report(self.path("out")))
+
+    def test_reward_bench_2_from_parquet(self):
+        """The same figures from Parquet as from JSON lines."""
+        rows = shared("reward_bench_2", "sample.jsonl")
+        scores = write_jsonl(self.path("scores.jsonl"), [
+            {"id": row["id"], "scores": [len(answer) % 7 / 7 for answer in row["chosen"] + row["rejected"]]}
+            for row in read_jsonl(rows)])
+        found = {}
+        for name, data in (("lines", rows), ("parquet", shared("parquet", "reward_bench_2_sample.snappy.parquet"))):
+            out = self.path(name)
+            self.succeed("eval", "--benchmark", "reward-bench-2", "--data", with_parquet(data), "--scores", scores, "--output", out)
+            found[name] = self.check_rb2_summary(out)
+        self.assertEqual(found["parquet"], found["lines"])
+
+    def test_preference_from_parquet_and_lines(self):
+        """Files of both forms, one of them with several row groups, as one list of pairs."""
+        pairs = read_jsonl(shared("preference", "hh_harmless.jsonl.gz"))[:600]
+        head, rest = (write_jsonl(self.path(f"{name}.jsonl"), rows) for name, rows in (("head", pairs[:500]), ("rest", pairs[500:])))
+        scores = write_jsonl(self.path("scores.jsonl"), [
+            {"id": pair["id"], "scores": [len(pair[side][-1]["content"]) % 11 for side in ("chosen", "rejected")]}
+            for pair in pairs])
+        found = {}
+        for codec in ("", "snappy", "zstd"):
+            data = with_parquet(shared("parquet", f"hh_harmless_500.{codec}.parquet")) if codec else head
+            out = self.path(f"out_{codec}")
+            self.succeed("eval", "--benchmark", "preference", "--data", data, "--data", rest, "--scores", scores, "--output", out)
+            found[codec] = dict(figures(json.loads((out / "summary.json").read_text())))
+        self.assertEqual(found["snappy"], found[""])
+        self.assertEqual(found["zstd"], found[""])
+
+    def test_parquet_without_its_plugin(self):
+        data = self.path("data.parquet")
+        data.write_bytes(b"PAR1")
+        for variables, words in ({"LAUREL_PARQUET_PLUGIN": "/nowhere/plugin.so"}, ["/nowhere/plugin.so", "tools/setup parquet"]), \
+                ({"LAUREL_PARQUET_PLUGIN": str(self.plugin_of_another_kind())}, ["LAUREL_ARROW_LIBRARIES"]):
+            with self.subTest(variables=variables):
+                self.refuse("eval", "--benchmark", "preference", "--data", data, "--scores", data, "--output", self.path("out"),
+                            says=["data.parquet", *words], env=variables)
+
+    def plugin_of_another_kind(self):
+        path = self.path("plugin.so")
+        path.write_text("no library")
+        return path
+
+    def test_damaged_parquet(self):
+        data = self.path("data.parquet")
+        whole = with_parquet(ROOT / "tests" / "goldens" / "parquet" / "nested.parquet").read_bytes()
+        data.write_bytes(whole[:len(whole) // 2])
+        self.refuse("eval", "--benchmark", "preference", "--data", data, "--scores", data, "--output", self.path("out"),
+                    says=["data.parquet", "damaged Parquet file"])
 
     def test_preference(self):
         rows = read_jsonl(shared("preference", "hh_harmless.jsonl.gz"))[:300:50]
