@@ -1,13 +1,17 @@
 """What the comparisons share: data, the program, machine facts, result files."""
 
 import gzip
+import itertools
 import json
 import os
 import pathlib
 import platform
+import random
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -71,20 +75,66 @@ def rm_bench_prompts(per_part):
             for part in RM_BENCH_PARTS for row in read_rows("rm_bench", part)[:per_part]]
 
 
-def score(model, rows, name, *options):
-    """Runs `laurel score` as a process. Returns (output rows, seconds of the whole process, peak bytes).
+def preference_pairs(count, max_length, model_dir, seed=0):
+    """The first `count` harmlessness pairs, in an order drawn by seed, whose sides are both at most max_length tokens long."""
+    from transformers import AutoTokenizer
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    rows = read_rows("preference", "hh_harmless.jsonl.gz")
+    random.Random(seed).shuffle(rows)
+
+    def fits(messages):
+        return len(tokenizer.apply_chat_template(messages)) <= max_length
+
+    pairs = list(itertools.islice((row for row in rows if fits(row["chosen"]) and fits(row["rejected"])), count))
+    if len(pairs) < count:
+        sys.exit(f"only {len(pairs)} pairs of at most {max_length} tokens, expected {count}")
+    return pairs
+
+
+def run_process(command, **options):
+    """(standard output, seconds, peak bytes) of a process; ends the script if it fails.
 
     The peak counts this interpreter too (Linux keeps it across exec): use it from small ones only."""
+    with tempfile.TemporaryFile("w+") as errors:
+        started = time.monotonic()
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=errors, text=True, **options)
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            sys.exit(f"{' '.join(map(str, command))}: failed with status {process.returncode}:\n{errors.read()}")
+    return output, seconds, usage.ru_maxrss * 1024
+
+
+def options_of(text):
+    """"name=value,flag" as keywords of train()."""
+    parts = [part.partition("=") for part in text.split(",") if part]
+    return {name.replace("-", "_"): value if separator else True for name, separator, value in parts}
+
+
+def train(model, pairs, name, **options):
+    """Runs `laurel train` on pairs in their order. Returns (run directory, seconds, peak bytes)."""
+    source, run = write_jsonl(WORK / f"{name}.pairs.jsonl", pairs), WORK / f"{name}.run"
+    shutil.rmtree(run, ignore_errors=True)
+    command = [LAUREL, "train", "--model", model, "--data", source, "--output-dir", run, "--no-shuffle"]
+    for option, value in options.items():
+        command += [f"--{option.replace('_', '-')}"] + ([] if value is True else [value])
+    _, seconds, peak = run_process(command)
+    return run, seconds, peak
+
+
+def show_step(step, loss, seconds):
+    if sys.stderr.isatty():
+        print(f"\rstep {step}: loss {loss:.4f}, {seconds:.1f} s", end="", file=sys.stderr)
+
+
+def score(model, rows, name, *options):
+    """Runs `laurel score` as a process. Returns (output rows, seconds of the whole process, peak bytes)."""
     source, output = write_jsonl(WORK / f"{name}.in.jsonl", rows), WORK / f"{name}.out.jsonl"
-    started = time.monotonic()
-    process = subprocess.Popen([LAUREL, "score", "--model", str(model), "--input", str(source), "--output", str(output),
-                                *map(str, options)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"laurel score failed:\n{errors.decode()}")
-    return read_jsonl(output), time.monotonic() - started, usage.ru_maxrss * 1024
+    _, seconds, peak = run_process([LAUREL, "score", "--model", model, "--input", source, "--output", output, *options])
+    return read_jsonl(output), seconds, peak
 
 
 def machine():
