@@ -23,8 +23,7 @@ p{margin:0 0 10px}.soft{color:var(--soft)}.small{font-size:13px}
 .card{padding:14px 16px}.card b{display:block;font-size:23px;white-space:nowrap;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}
 .card.main b{font-size:36px;color:var(--bar)}.card span{color:var(--soft);font-size:13px}
 section{padding:20px 22px;margin:16px 0}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:16px}.two section{margin:0}
-.half{max-width:560px}
+.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:16px}.two section{margin:0}.two table{align-self:start}
 @media (max-width:480px){.two{grid-template-columns:1fr}}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}

@@ -238,12 +238,42 @@ std::string length_chart(const Json& bins) {
   return count_chart(counts, "tokens of a sequence");
 }
 
-std::string data_section(const Json& summary) {
+// {"sequence": {"min": 3, …}, …} with a row for each member.
+Json named_rows(const Json& object) {
+  Json rows = Json::array();
+  for (const auto& [name, value] : object.items()) {
+    if (!value.is_object()) continue;
+    Json row = {{"of", spoken_key(name)}};
+    row.update(value);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+// What the filters took out, by source.
+std::string drop_rows(const Json& sources) {
+  std::string rows;
+  for (const Json& source : sources) {
+    const Json dropped = member(source, "dropped");
+    for (const auto& [reason, count] : dropped.items()) {
+      add_fact(rows, "Dropped: " + spoken_key(reason),
+               fmt::format("{} of {}", spoken_value(count), spoken_value(member(source, "name"))));
+    }
+  }
+  return rows;
+}
+
+std::string data_section(Json summary) {
   if (!summary.is_object()) return "";
-  std::string html = object_table(member(summary, "sources"));
-  const std::string lengths = length_chart(member(summary, "length_histogram"));
-  const std::string facts = fact_rows(summary);
-  if (!lengths.empty()) html += "<h3>Lengths</h3>\n<div class=\"half\">" + lengths + "</div>\n";
+  const Json sources = member(summary, "sources");
+  std::string html = object_table(sources);
+  const std::string lengths = object_table(named_rows(member(summary, "lengths")));
+  const std::string histogram = length_chart(member(summary, "histogram"));
+  for (const char* shown : {"sources", "lengths", "histogram"}) summary.erase(shown);
+  const std::string facts = drop_rows(sources) + fact_rows(summary);
+  if (!(lengths + histogram).empty()) {
+    html += "<h3>Lengths in tokens</h3>\n<div class=\"two\">" + lengths + histogram + "</div>\n";
+  }
   if (!facts.empty()) html += fmt::format("<h3>In all</h3>\n<table>\n{}</table>\n", facts);
   return section("Data", html);
 }

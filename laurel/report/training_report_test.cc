@@ -35,9 +35,10 @@ TrainingReportInput plain_input() {
                        "subsets": {"Math": 0.9, "New": 0.1}}]})",
                                               "run.json"),
                                    "run.json");
-  input.data_summary = parse_json(R"({"sources": [{"name": "hh", "rows": 1234}],
-      "dropped": {"too_long": 5}, "length_histogram": [{"up_to": 64, "sequences": 3}, {"sequences": 9}]})",
-                                  "data_summary.json");
+  input.data_summary =
+      parse_json(R"({"sources": [{"name": "hh", "rows": 1234, "dropped": {"too_long": 5}}],
+      "lengths": {"shared_prefix": {"median": 77}}, "histogram": [{"up_to": 64, "sequences": 3}, {"sequences": 9}]})",
+                 "data_summary.json");
   for (int i = 1; i <= 40; ++i) {
     schema::StepMetrics step;
     step.step = i;
@@ -56,11 +57,26 @@ TrainingReportInput plain_input() {
 
 TEST(TrainingReport, HoldsWhatTheRunHolds) {
   const std::string html = training_report(plain_input());
-  for (const char* text :
-       {"run-7", "81.2", "62.5", "0.5475", "2,000", "75.0 %", "20.0 → 90.0  (+70.0)",
-        "25.0 → 75.0  (+50.0)", "reward-bench-2: step 0 against step 40", "step 40: 0.812", "hh",
-        "1,234", "dropped · too long", "≤ 64", "learning rate", "mix 1.0", "avx2, 2 threads",
-        "1.5 GB"}) {
+  for (const char* text : {"run-7",
+                           "81.2",
+                           "62.5",
+                           "0.5475",
+                           "2,000",
+                           "75.0 %",
+                           "20.0 → 90.0  (+70.0)",
+                           "25.0 → 75.0  (+50.0)",
+                           "reward-bench-2: step 0 against step 40",
+                           "step 40: 0.812",
+                           "hh",
+                           "1,234",
+                           "dropped of hh · too long",
+                           "shared prefix",
+                           "77",
+                           "≤ 64",
+                           "learning rate",
+                           "mix 1.0",
+                           "avx2, 2 threads",
+                           "1.5 GB"}) {
     EXPECT_THAT(html, HasSubstr(text));
   }
   EXPECT_THAT(html, Not(HasSubstr("not finished")));
@@ -104,7 +120,7 @@ TEST(TrainingReport, PartsThatAreMissingOrOfOtherShapesDoNotBreakIt) {
   TrainingReportInput input;
   input.name = "empty";
   EXPECT_THAT(training_report(input), HasSubstr("empty"));
-  input.data_summary = {{"sources", {1, 2}}, {"length_histogram", {1, "x"}}};
+  input.data_summary = {{"sources", {1, 2}}, {"histogram", {1, "x"}}, {"lengths", 3}};
   input.steps.resize(1);
   input.steps[0].step = 1;
   input.steps[0].loss = 0.5;
