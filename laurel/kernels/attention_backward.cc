@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "laurel/kernels/attention_backward_plan.h"
@@ -84,19 +85,31 @@ class StepRunner {
 
   // All that steps need, at once: one that failed in between would leave others waiting.
   void reserve() {
+    static thread_local Scratch memory;
     std::int64_t rows = 0;
     for (const GradientStep& step : task_.plan.steps)
       rows = std::max(rows, round_up(step.num_rows, kPanelCols));
-    stage_ = stage_memory_.get(2 * round_up(rows, kMaxTileKeys) * padded_dim_);
-    queries_ = query_memory_.get(2 * rows * padded_dim_);
-    douts_ = dout_memory_.get(2 * rows * padded_dim_);
-    keys_ = key_memory_.get(num_chunks_ * kMaxTileKeys * kDepthStride);
-    values_ = value_memory_.get(num_chunks_ * kMaxTileKeys * kDepthStride);
-    transposed_keys_ = transposed_memory_.get(padded_dim_ * kDepthStride);
-    weights_ = weight_memory_.get(kMaxTileKeys * kDepthStride);
-    dscores_ = dscore_memory_.get(kMaxTileKeys * kDepthStride);
-    dscore_panel_ = panel_memory_.get(kMaxTileKeys * kPanelCols);
-    dqueries_ = dquery_memory_.get(padded_dim_ * kDepthStride);
+    const std::int64_t row_size = rows * padded_dim_;
+    const std::int64_t tile_size = kMaxTileKeys * kDepthStride;
+    const std::int64_t stage_size = std::max(2 * rows, kMaxTileKeys) * padded_dim_;
+    const std::pair<float**, std::int64_t> parts[] = {
+        {&stage_, stage_size},
+        {&queries_, 2 * row_size},
+        {&douts_, 2 * row_size},
+        {&keys_, num_chunks_ * tile_size},
+        {&values_, num_chunks_ * tile_size},
+        {&transposed_keys_, padded_dim_ * kDepthStride},
+        {&weights_, tile_size},
+        {&dscores_, tile_size},
+        {&dscore_panel_, kMaxTileKeys * kPanelCols},
+        {&dqueries_, padded_dim_ * kDepthStride}};
+    std::int64_t total = 0;
+    for (const auto& [pointer, size] : parts) total += round_up(size, kSumLanes);
+    float* next = memory.get(total);
+    for (const auto& [pointer, size] : parts) {
+      *pointer = next;
+      next += round_up(size, kSumLanes);
+    }
   }
 
   // --- Query rows ---
@@ -402,8 +415,6 @@ class StepRunner {
   float* dscores_ = nullptr;          // likewise
   float* dscore_panel_ = nullptr;     // [key, kPanelCols], of one panel
   float* dqueries_ = nullptr;         // [dim, kDepthStride]: column r is query row r
-  Scratch stage_memory_, query_memory_, dout_memory_, key_memory_, value_memory_,
-      transposed_memory_, weight_memory_, dscore_memory_, panel_memory_, dquery_memory_;
 };
 
 // Takes steps in their order until none is left. A step waits for earlier ones only, and those are

@@ -11,7 +11,7 @@ namespace {
 // Steps begin at multiples of this many stacked rows: whole panels on every instruction set.
 constexpr std::int64_t kRowUnit = 32;
 // What a step keeps should stay in the second-level cache: floats of its rows.
-constexpr std::int64_t kStepFloats = 160 * 1024;
+constexpr std::int64_t kStepFloats = 192 * 1024;
 
 std::int64_t rows_per_step(std::int64_t head_dim) {
   const std::int64_t rows = kStepFloats / (5 * head_dim + 3 * kMaxTileKeys);
