@@ -1,5 +1,7 @@
 #include "laurel/cli/app.h"
 
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -55,25 +57,51 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
+// The command that was chosen, or the last of them: "mix" of "laurel data mix".
+const CLI::App& chosen_command(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : chosen_command(*chosen[0]);
+}
+
+// "laurel data mix"
+std::string path_of(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return parent == nullptr ? command.get_name() : path_of(*parent) + " " + command.get_name();
+}
+
+std::vector<std::string> names_of(const std::vector<const CLI::App*>& commands) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : commands) names.push_back(command->get_name());
+  return names;
+}
+
 // One sentence for words that no command or option takes.
 std::string unknown_word_text(const CLI::App& app, const std::vector<std::string>& words) {
-  const auto chosen = app.get_subcommands();
-  std::vector<std::string> known;
-  if (chosen.empty()) {
-    for (const CLI::App* command : commands_of(app)) known.push_back(command->get_name());
-  } else {
-    for (const CLI::Option* option : chosen[0]->get_options()) known.push_back(option->get_name());
+  const CLI::App& chosen = chosen_command(app);
+  std::vector<std::string> known = names_of(commands_of(chosen));
+  const std::string kind = known.empty() ? "option" : "command";
+  if (known.empty()) {
+    for (const CLI::Option* option : chosen.get_options()) known.push_back(option->get_name());
   }
   for (const std::string& word : words) {
     const std::string name = word.substr(0, word.find('='));
     const std::string hint = nearest_name(name, known);
-    const std::string kind = chosen.empty() ? "command" : "option";
-    const std::string place = chosen.empty() ? "laurel" : "laurel " + chosen[0]->get_name();
+    const std::string place = path_of(chosen);
     return fmt::format("{}: unknown {} {}{}", place, kind, name,
                        hint.empty() ? fmt::format("; see {} --help", place)
                                     : fmt::format("; did you mean {}?", hint));
   }
   return "laurel: unexpected arguments";
+}
+
+// One sentence for what is missing: it may be there, misspelt.
+std::string missing_word_text(const CLI::App& app, const CLI::RequiredError& error) {
+  const std::vector<std::string> words = app.remaining(true);
+  if (!words.empty()) return unknown_word_text(app, words);
+  const CLI::App& chosen = chosen_command(app);
+  const std::vector<std::string> commands = names_of(commands_of(chosen));
+  if (commands.empty()) return error.what();
+  return fmt::format("{}: expected a command, {}", path_of(chosen), fmt::join(commands, " or "));
 }
 
 void select_isa_from_environment() {
@@ -83,6 +111,22 @@ void select_isa_from_environment() {
     kernels::select_isa(name);
   } catch (const UserError& error) {
     throw UserError("environment variable LAUREL_ISA: {}", error.what());
+  }
+}
+
+// The command's part of docs/options.md; of a command of commands, each of them.
+void append_markdown(std::string& text, const CLI::App& command) {
+  const std::vector<const CLI::App*> commands = commands_of(command);
+  for (const CLI::App* inner : commands) append_markdown(text, *inner);
+  if (!commands.empty()) return;
+  text += fmt::format("\n## {}\n\n{}.\n\n    {}\n\n| option | meaning | default |\n|---|---|---|\n",
+                      path_of(command), command.get_description(), example_of(command));
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_single_name() == "help") continue;
+    const bool flag = option->get_items_expected_max() == 0;
+    text += fmt::format("| `{}{}` | {} | {} |\n", option->get_name(),
+                        flag ? "" : " " + option->get_type_name(), option->get_description(),
+                        option->get_required() ? "required" : option->get_default_str());
   }
 }
 
@@ -111,6 +155,7 @@ std::unique_ptr<CLI::App> make_app() {
   add_tokenize(*app);
   add_convert(*app);
   add_mini(*app);
+  add_data(*app);
   add_report(*app);
   CLI::App* options = app->add_subcommand("options", "Print docs/options.md")->group("");
   options->callback([app = app.get()] { fmt::print("{}", options_markdown(*app)); });
@@ -133,9 +178,7 @@ int run(int argc, char** argv) {
     print_error(unknown_word_text(*app, app->remaining(true)));
     return kUserExit;
   } catch (const CLI::RequiredError& error) {
-    // what is missing may be there, misspelt
-    const std::vector<std::string> words = app->remaining(true);
-    print_error(words.empty() ? error.what() : unknown_word_text(*app, words));
+    print_error(missing_word_text(*app, error));
     return kUserExit;
   } catch (const CLI::ParseError& error) {
     print_error(error.what());
@@ -173,18 +216,7 @@ Json option_values(const CLI::App& command) {
 
 std::string options_markdown(const CLI::App& app) {
   std::string text = "# Options\n\nMade by `laurel options`; a test keeps it so.\n";
-  for (const CLI::App* command : commands_of(app)) {
-    text += fmt::format(
-        "\n## laurel {}\n\n{}.\n\n    {}\n\n| option | meaning | default |\n|---|---|---|\n",
-        command->get_name(), command->get_description(), example_of(*command));
-    for (const CLI::Option* option : command->get_options()) {
-      if (option->get_single_name() == "help") continue;
-      const bool flag = option->get_items_expected_max() == 0;
-      text += fmt::format("| `{}{}` | {} | {} |\n", option->get_name(),
-                          flag ? "" : " " + option->get_type_name(), option->get_description(),
-                          option->get_required() ? "required" : option->get_default_str());
-    }
-  }
+  for (const CLI::App* command : commands_of(app)) append_markdown(text, *command);
   return text;
 }
 

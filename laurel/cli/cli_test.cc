@@ -35,7 +35,8 @@ Outcome run_words(std::vector<std::string> words) {
 TEST(CommandLine, HelpListsEveryCommandWithAnExample) {
   const Outcome outcome = run_words({"--help"});
   EXPECT_EQ(outcome.status, 0);
-  for (const char* command : {"score", "eval", "info", "explain", "tokenize", "convert", "mini"}) {
+  for (const char* command :
+       {"score", "eval", "info", "explain", "tokenize", "convert", "mini", "data"}) {
     EXPECT_NE(outcome.output.find(std::string("\n  ") + command + " "), std::string::npos)
         << command;
     EXPECT_NE(outcome.output.find(std::string("$ laurel ") + command + " "), std::string::npos)
@@ -57,6 +58,17 @@ TEST(CommandLine, UnknownWordsGetAHint) {
             "laurel: error: laurel score: unknown option --modle; did you mean --model?\n");
   EXPECT_EQ(outcome.error,
             "laurel: error: laurel score: unknown option --thread; did you mean --threads?\n");
+}
+
+TEST(CommandLine, CommandsOfCommandsGetHintsToo) {
+  EXPECT_EQ(run_words({"data"}).error,
+            "laurel: error: laurel data: expected a command, inspect or mix\n");
+  EXPECT_EQ(run_words({"data", "inspct"}).error,
+            "laurel: error: laurel data: unknown command inspct; did you mean inspect?\n");
+  EXPECT_EQ(run_words({"data", "mix", "--data", "d", "--outptu", "o"}).error,
+            "laurel: error: laurel data mix: unknown option --outptu; did you mean --output?\n");
+  EXPECT_EQ(run_words({"data", "mix", "--help"}).status, 0);
+  EXPECT_NE(options_markdown(*make_app()).find("## laurel data mix\n"), std::string::npos);
 }
 
 TEST(CommandLine, BadValuesNameTheOption) {

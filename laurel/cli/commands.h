@@ -15,6 +15,7 @@ void add_tokenize(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_mini(CLI::App& app);
+void add_data(CLI::App& app);
 void add_report(CLI::App& app);
 
 }  // namespace laurel::cli

@@ -101,7 +101,7 @@ std::string prompt_text(const schema::Conversation& conversation) {
 
 ContaminationIndex::ContaminationIndex(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
-    SourceRows rows({file});
+    SourceRows rows({file}, {"id", "prompt", "messages", "chosen"});
     for (SourceRow row; rows.next(row);) {
       if (!row.error.empty()) throw UserError(row.error);
       const Json* id = find_member(row.row.object, "id");

@@ -282,6 +282,22 @@ PreferenceRow parse_preference_row(const Json& row, const ReaderOptions& options
   return parsed;
 }
 
+std::vector<std::string> preference_columns(const ReaderOptions& options) {
+  std::vector<std::string> columns = {options.prompt_key, options.chosen_key, options.rejected_key};
+  for (const char* key : {"prompt",     "chosen",     "rejected",       "input",
+                          "system",     "context",    "completions",    "conversations",
+                          "response_a", "response_b", "winner_model_a", "winner_model_b",
+                          "winner_tie", "margin",     "tools",          "chat_template_kwargs",
+                          "id",         "completion", "label",          "labels"}) {
+    if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
+  }
+  for (const auto& [chosen, rejected] : kIdKeys) {
+    columns.push_back(chosen);
+    columns.push_back(rejected);
+  }
+  return columns;
+}
+
 Json to_json(const PreferenceRow& row, std::string_view source) {
   Json json = Json::object();
   if (!row.id.is_null()) json["id"] = row.id;

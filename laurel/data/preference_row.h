@@ -48,6 +48,9 @@ struct PreferenceRow {
 PreferenceRow parse_preference_row(const Json& row, const ReaderOptions& options,
                                    std::string_view where);
 
+// Every key that parse_preference_row() looks at.
+std::vector<std::string> preference_columns(const ReaderOptions& options);
+
 // The row in the first, second or third form, with `source` beside it: parse_preference_row() of it
 // gives the same conversations.
 Json to_json(const PreferenceRow& row, std::string_view source);

@@ -53,6 +53,9 @@ class RowPreparer {
               const ContaminationIndex& benchmarks, const chat::Encoder* encoder,
               std::int64_t vocab_size);
 
+  // The keys of a row that it looks at.
+  std::vector<std::string> columns() const { return preference_columns(reader_); }
+
   // Throws UserError beginning with `where` for a row that cannot be read.
   PreparedRow prepare(const Json& row, std::string_view where) const;
 

@@ -13,8 +13,9 @@ namespace {
 constexpr std::size_t kChunkRows = 512;
 constexpr std::size_t kListed = 1000;  // reasons listed one by one; the rest is counted
 
-std::int64_t count_rows(const std::vector<std::filesystem::path>& files) {
-  SourceRows rows(files);
+std::int64_t count_rows(const std::vector<std::filesystem::path>& files,
+                        const std::vector<std::string>& columns) {
+  SourceRows rows(files, columns);
   std::int64_t count = 0;
   for (SourceRow row; rows.next(row);) ++count;
   return count;
@@ -38,7 +39,7 @@ class Reading {
   // `wanted`: [rows] which to take; empty for all.
   RowCounts run(const std::vector<std::filesystem::path>& files, const std::vector<bool>& wanted,
                 const std::string& title) {
-    SourceRows rows(files);
+    SourceRows rows(files, preparer_.columns());
     Progress progress("reading " + title, "rows", static_cast<std::int64_t>(wanted.size()));
     for (SourceRow row; rows.next(row);) {
       const auto number = static_cast<std::size_t>(row.number);
@@ -119,7 +120,7 @@ SourceReading read_source(const MixEntry& entry, const std::vector<std::filesyst
   };
   std::vector<bool> wanted;
   if (!is_whole_copies(entry.amount)) {
-    const std::int64_t num_rows = count_rows(files);
+    const std::int64_t num_rows = count_rows(files, preparer.columns());
     pick(num_rows);
     wanted.resize(static_cast<std::size_t>(num_rows));
     for (const std::int64_t row : result.picks) wanted[static_cast<std::size_t>(row)] = true;

@@ -82,13 +82,14 @@ std::string fingerprint_files(const std::vector<fs::path>& files) {
   return total.digest();
 }
 
-SourceRows::SourceRows(std::vector<fs::path> files) : files_(std::move(files)) {}
+SourceRows::SourceRows(std::vector<fs::path> files, std::vector<std::string> columns)
+    : files_(std::move(files)), columns_(std::move(columns)) {}
 
 bool SourceRows::next(SourceRow& row) {
   for (;;) {
     if (rows_ == nullptr) {
       if (next_file_ == files_.size()) return false;
-      rows_ = formats::open_rows(files_[next_file_++].string());
+      rows_ = formats::open_rows(files_[next_file_++].string(), columns_);
     }
     row = SourceRow{};
     try {

@@ -29,13 +29,16 @@ struct SourceRow {
 // The rows of files, one after the other.
 class SourceRows {
  public:
-  explicit SourceRows(std::vector<std::filesystem::path> files);
+  // `columns`: the keys that are looked at (of Parquet only these are read); empty for all.
+  explicit SourceRows(std::vector<std::filesystem::path> files,
+                      std::vector<std::string> columns = {});
   // False at the end. A row that is not a JSON object is returned with its error; a damaged file
   // throws UserError or IoError.
   bool next(SourceRow& row);
 
  private:
   std::vector<std::filesystem::path> files_;
+  std::vector<std::string> columns_;
   std::size_t next_file_ = 0;
   std::unique_ptr<formats::RowSource> rows_;
   std::int64_t num_rows_ = 0;

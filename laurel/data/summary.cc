@@ -116,10 +116,10 @@ void append_source(std::string& text, const Json& source) {
   const auto number = [&](const char* key) {
     return format_count(source[key].get<std::int64_t>());
   };
-  text += fmt::format("  {} {} {}: {}\n    {} rows, {} picked, {} examples, {} tokens\n",
+  text += fmt::format("  {} {} {}: {}\n    {} rows, {} picked, {} different; {} kept\n",
                       source["name"].get<std::string>(), source["amount"].get<std::string>(),
                       source["split"].get<std::string>(), forms, number("rows"), number("picked"),
-                      number("examples"), number("tokens"));
+                      number("read"), number("kept"));
   append_drops(text, source);
   append_listed(text, source);
   if (source["margins"] > 0) text += fmt::format("    with a margin: {}\n", number("margins"));
@@ -235,6 +235,12 @@ Json summarize(const TrainingSet& set, const std::vector<Json>& counts,
   return json;
 }
 
+std::string sources_text(const Json& sources) {
+  std::string text;
+  for (const Json& source : sources) append_source(text, source);
+  return text;
+}
+
 std::string summary_text(const Json& summary) {
   const auto number = [&](const char* key) {
     return format_count(summary[key].get<std::int64_t>());
@@ -243,7 +249,7 @@ std::string summary_text(const Json& summary) {
       "{} examples, {} sequences, {} tokens; {} computed, {:.1f} % shared within examples\n",
       number("examples"), number("sequences"), number("tokens"), number("computed_tokens"),
       100 * summary["shared"].get<double>());
-  for (const Json& source : summary["sources"]) append_source(text, source);
+  text += sources_text(summary["sources"]);
   if (summary["examples"] > 0) {
     append_lengths(text, summary);
     append_histogram(text, summary["histogram"]);

@@ -29,5 +29,7 @@ std::int64_t computed_tokens(const TrainingExample& example);
 
 // A page of text.
 std::string summary_text(const Json& summary);
+// A paragraph for each source's counts.
+std::string sources_text(const Json& sources);
 
 }  // namespace laurel::data
