@@ -98,11 +98,10 @@ std::string block(std::string_view text, std::size_t indent) {
   return result;
 }
 
-// With a point, without which readers of YAML 1.1 take "3e-06" for a string.
+// With a point, without which readers of YAML 1.1 take "3e-06" for a string and "3" for an integer.
 std::string number_text(double value) {
   std::string text = fmt::format("{}", value);
-  const std::size_t exponent = text.find('e');
-  if (exponent != text.npos && text.find('.') == text.npos) text.insert(exponent, ".0");
+  if (text.find('.') == text.npos) text.insert(std::min(text.find('e'), text.size()), ".0");
   return text;
 }
 

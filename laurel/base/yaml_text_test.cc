@@ -59,6 +59,7 @@ TEST(YamlText, LiteralBlocksWhereExact) {
 TEST(YamlText, NumbersHaveAPointBeforeAnExponent) {
   EXPECT_EQ(to_yaml(3e-6), "3.0e-06\n");
   EXPECT_EQ(to_yaml(1.5e-7), "1.5e-07\n");
+  EXPECT_EQ(to_yaml(50.0), "50.0\n");
   EXPECT_EQ(to_yaml(2), "2\n");
   EXPECT_EQ(to_yaml(true), "true\n");
 }
