@@ -9,6 +9,7 @@
 #include "laurel/base/file.h"
 #include "laurel/base/test_support.h"
 #include "laurel/formats/yaml.h"
+#include "laurel/sweep/lock.h"
 #include "laurel/sweep/overview.h"
 
 namespace laurel::sweep {
@@ -253,6 +254,15 @@ TEST_F(RecordsTest, OtherOptionsUnderTheSameNameAreRefused) {
               AllOf(HasSubstr("point smol-tulu-lr1e-6-ep1: options changed"),
                     HasSubstr("use another output directory")));
   EXPECT_EQ(records.points().size(), 16u);
+}
+
+TEST_F(RecordsTest, OneSweepAtATime) {
+  {
+    const DirectoryLock lock(folder_);
+    EXPECT_THAT(error_text<UserError>([&] { DirectoryLock second(folder_); }),
+                HasSubstr("another laurel sweep works here"));
+  }
+  const DirectoryLock again(folder_);
 }
 
 TEST_F(RecordsTest, RefusesWhatIsNoRecord) {
