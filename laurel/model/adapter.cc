@@ -7,6 +7,7 @@
 #include "laurel/base/error.h"
 #include "laurel/base/half.h"
 #include "laurel/base/json.h"
+#include "laurel/model/decoder_weights.h"
 
 namespace laurel::model {
 namespace {
@@ -161,10 +162,7 @@ std::vector<float> to_float(const formats::TensorView& tensor) {
     if (count > 0) std::memcpy(values.data(), tensor.data.data(), tensor.data.size());
     return values;
   }
-  if (tensor.dtype != DType::kBF16 && tensor.dtype != DType::kF16) {
-    throw UserError("{}: tensor {}: expected element type F32, BF16 or F16, got {}", tensor.file,
-                    tensor.name, dtype_name(tensor.dtype));
-  }
+  check_element_type(tensor);
   for (std::size_t i = 0; i < count; ++i) {
     std::uint16_t bits;
     std::memcpy(&bits, tensor.data.data() + 2 * i, 2);

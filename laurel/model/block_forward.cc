@@ -1,0 +1,138 @@
+#include "laurel/model/block_forward.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "laurel/kernels/backward.h"
+
+namespace laurel::model {
+
+using kernels::Accumulate;
+using kernels::ConstMatrix;
+using kernels::Matrix;
+
+kernels::AttentionShape PassContext::attention_shape(std::int64_t layer) const {
+  kernels::AttentionShape shape;
+  shape.num_heads = config.num_heads;
+  shape.num_kv_heads = config.num_kv_heads;
+  shape.head_dim = config.head_dim;
+  shape.scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
+  shape.window = config.windows[static_cast<std::size_t>(layer)];
+  return shape;
+}
+
+kernels::RotaryTable PassContext::rotary_table() const {
+  return {layout.angles.cosines, layout.angles.sines, config.rope.rotary_dim / 2};
+}
+
+void copy_rows(ConstMatrix x, Matrix y, ThreadPool& pool) {
+  const auto row_bytes = static_cast<std::size_t>(x.cols) * sizeof(float);
+  pool.parallel_for(x.rows, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t r = begin; r < end; ++r) std::memcpy(y.row(r), x.row(r), row_bytes);
+  });
+}
+
+void scale_rows(Matrix x, float factor, ThreadPool& pool) {
+  pool.parallel_for(x.rows, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      float* row = x.row(r);
+      for (std::int64_t c = 0; c < x.cols; ++c) row[c] *= factor;
+    }
+  });
+}
+
+void round_values(const PassContext& context, Matrix x) {
+  if (context.precision == Precision::kBF16) kernels::round_to_bf16(x, context.pool);
+}
+
+void norm(const PassContext& context, ConstMatrix x, const kernels::VectorParameter& weight,
+          Matrix y) {
+  kernels::rms_norm(x, weight, static_cast<float>(context.config.rms_norm_eps), y, context.pool);
+  round_values(context, y);
+}
+
+void linear(const PassContext& context, ConstMatrix x, const Linear& parameters, Matrix y,
+            Accumulate accumulate) {
+  kernels::linear(x, parameters.weight, parameters.bias, y, accumulate, context.pool);
+  if (const Lora& lora = parameters.lora; lora.a.data != nullptr) {
+    const ArenaScope scope(context.scratch);
+    const Matrix low = context.scratch.matrix(x.rows, lora.a.out_features);
+    kernels::linear(x, lora.a, {}, low, Accumulate::kNo, context.pool);
+    scale_rows(low, lora.scale, context.pool);
+    kernels::linear(low, lora.b, {}, y, Accumulate::kYes, context.pool);
+  }
+  round_values(context, y);
+}
+
+namespace {
+
+void rotate(const PassContext& context, Matrix x, std::int64_t num_heads,
+            std::span<const std::int32_t> positions) {
+  kernels::rotary(x, num_heads, context.config.head_dim, positions, context.rotary_table(),
+                  context.pool);
+  round_values(context, x);
+}
+
+}  // namespace
+
+void BlockForward::run(const BlockValues& values, Matrix product, Matrix out) const {
+  project(values);
+  attend(values);
+  add_attention(values);
+  open_mlp(values);
+  close_mlp(values, product, out);
+}
+
+void BlockForward::project(const BlockValues& values) const {
+  const ArenaScope scope(context_.scratch);
+  const Matrix normed = context_.scratch.matrix(values.x.rows, values.x.cols);
+  norm(context_, values.x, layer_.input_norm, normed);
+  linear(context_, normed, layer_.k, values.k);
+  rotate(context_, values.k, context_.config.num_kv_heads, context_.layout.all.positions);
+  linear(context_, normed, layer_.v, values.v);
+  Matrix query_input = normed;
+  if (!queries_.all) {
+    query_input = context_.scratch.matrix(queries_.count(), values.x.cols);
+    kernels::gather_rows(normed, queries_.rows, query_input, context_.pool);
+  }
+  linear(context_, query_input, layer_.q, values.q);
+  rotate(context_, values.q, context_.config.num_heads, queries_.positions);
+}
+
+void BlockForward::attend(const BlockValues& values) const {
+  const kernels::AttentionShape shape = context_.attention_shape(index_);
+  if (values.log_sum_exp.data != nullptr) {
+    kernels::forest_attention(values.q, values.k, values.v, context_.layout.segments, queries_.runs,
+                              shape, values.attended, values.log_sum_exp, context_.pool);
+  } else {
+    kernels::forest_attention(values.q, values.k, values.v, context_.layout.segments, queries_.runs,
+                              shape, values.attended, context_.pool);
+  }
+  round_values(context_, values.attended);
+}
+
+void BlockForward::add_attention(const BlockValues& values) const {
+  if (!queries_.all) {
+    kernels::gather_rows(values.x, queries_.rows, values.x_mid, context_.pool);
+  } else if (values.x_mid.data != values.x.data) {
+    copy_rows(values.x, values.x_mid, context_.pool);
+  }
+  linear(context_, values.attended, layer_.o, values.x_mid, Accumulate::kYes);
+}
+
+void BlockForward::open_mlp(const BlockValues& values) const {
+  const ArenaScope scope(context_.scratch);
+  const Matrix normed = context_.scratch.matrix(values.x_mid.rows, values.x_mid.cols);
+  norm(context_, values.x_mid, layer_.post_attention_norm, normed);
+  linear(context_, normed, layer_.gate, values.gate);
+  linear(context_, normed, layer_.up, values.up);
+}
+
+void BlockForward::close_mlp(const BlockValues& values, Matrix product, Matrix out) const {
+  kernels::silu_mul(values.gate, values.up, product, context_.pool);
+  round_values(context_, product);
+  if (out.data != values.x_mid.data) copy_rows(values.x_mid, out, context_.pool);
+  linear(context_, product, layer_.down, out, Accumulate::kYes);
+}
+
+}  // namespace laurel::model

@@ -1,0 +1,80 @@
+// A decoder block, forward, in the steps that training may have to repeat.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "laurel/base/thread_pool.h"
+#include "laurel/kernels/ops.h"
+#include "laurel/model/arena.h"
+#include "laurel/model/config.h"
+#include "laurel/model/decoder_weights.h"
+#include "laurel/model/pack_layout.h"
+#include "laurel/model/precision.h"
+
+namespace laurel::model {
+
+// What every step of a pass over a pack works with. `scratch` is left as it was found.
+struct PassContext {
+  const ModelConfig& config;
+  const PackLayout& layout;
+  Precision precision;
+  Arena& scratch;
+  ThreadPool& pool;
+
+  kernels::AttentionShape attention_shape(std::int64_t layer) const;
+  kernels::RotaryTable rotary_table() const;
+};
+
+// What a block computes on its way and its backward pass reads. Inference may give one matrix
+// several roles: x, x_mid and the output.
+struct BlockValues {
+  kernels::Matrix x;            // [rows, hidden] the input
+  kernels::Matrix k, v;         // [rows, kv heads · head_dim], k rotated
+  kernels::Matrix q, attended;  // [query rows, heads · head_dim], q rotated
+  kernels::Matrix log_sum_exp;  // [query rows, heads]; not computed if data is null
+  kernels::Matrix x_mid;        // [query rows, hidden] x after attention
+  kernels::Matrix gate, up;     // [query rows, intermediate]
+};
+
+// y = x
+void copy_rows(kernels::ConstMatrix x, kernels::Matrix y, ThreadPool& pool);
+
+// x *= factor
+void scale_rows(kernels::Matrix x, float factor, ThreadPool& pool);
+
+class BlockForward {
+ public:
+  // `index` is the layer's.
+  BlockForward(const PassContext& context, const LayerWeights& layer, std::int64_t index,
+               const QueryRows& queries)
+      : context_(context), layer_(layer), index_(index), queries_(queries) {}
+
+  // The steps in order. All of them:
+  void run(const BlockValues& values, kernels::Matrix product, kernels::Matrix out) const;
+  // x -> k, v, q
+  void project(const BlockValues& values) const;
+  // q, k, v -> attended, log_sum_exp
+  void attend(const BlockValues& values) const;
+  // x, attended -> x_mid, which may be x where queries are all rows
+  void add_attention(const BlockValues& values) const;
+  // x_mid -> gate, up
+  void open_mlp(const BlockValues& values) const;
+  // x_mid, gate, up -> out, which may be x_mid. `product`: [query rows, intermediate], may be gate.
+  void close_mlp(const BlockValues& values, kernels::Matrix product, kernels::Matrix out) const;
+
+ private:
+  const PassContext& context_;
+  const LayerWeights& layer_;
+  std::int64_t index_;
+  const QueryRows& queries_;
+};
+
+// The operations, with rounding and low-rank adapters.
+void norm(const PassContext& context, kernels::ConstMatrix x,
+          const kernels::VectorParameter& weight, kernels::Matrix y);
+void linear(const PassContext& context, kernels::ConstMatrix x, const Linear& parameters,
+            kernels::Matrix y, kernels::Accumulate accumulate = kernels::Accumulate::kNo);
+void round_values(const PassContext& context, kernels::Matrix x);
+
+}  // namespace laurel::model
