@@ -49,21 +49,22 @@ struct Parameter {
   std::span<float> gradient;
 };
 
-// Float32 words that training holds, by what they are for.
+// What training holds, but for the optimizer's moments and the ops' own tiles.
 struct TrainingMemory {
   std::int64_t weight_bytes = 0;  // frozen weights as stored, and trained ones
   std::int64_t gradient_bytes = 0;
-  std::int64_t bytes_per_row = 0;            // kept activations, per row of the pack
+  std::int64_t bytes_per_row = 0;            // activations kept for backward, at most
   std::int64_t temporary_bytes_per_row = 0;  // the largest working set besides
 };
 
-// One forward and backward at a time; not thread-safe.
+// One forward and backward at a time; not thread-safe. Working memory grows to the largest pack and
+// stays.
 class TrainableModel {
  public:
   // `base`: the tensors of a checkpoint of this shape, with or without score.weight (lm_head is
   // ignored). config.vocab_size may exceed the embedding's rows: the new ones are the mean of the
-  // old. Throws UserError as Weights does; for num_labels other than 1; for a layer number or
-  // target that does not exist.
+  // old. Throws UserError as Weights does; for num_labels other than 1; for a number of layers,
+  // target or rank that does not exist. Gradients start at 0.
   TrainableModel(ModelConfig config, formats::TensorStore base, const TrainableOptions& options,
                  ThreadPool& pool);
   ~TrainableModel();
@@ -77,18 +78,20 @@ class TrainableModel {
   void clear_gradients(ThreadPool& pool);
 
   // Rewards in the order of pack.score_points, with the bits of RewardModel::forward (without
-  // LoRA). Keeps what backward() needs until the next forward(); the pack must live until then.
+  // LoRA). Keeps what backward() needs; the pack must live until then. Throws InternalError for a
+  // token outside the vocabulary or frozen states of another shape.
   // `frozen_states`: rows of frozen_states() for this pack, or empty to compute them.
   std::vector<float> forward(const packing::Pack& pack, kernels::ConstMatrix frozen_states,
                              ThreadPool& pool);
-  // Adds the gradients of Σ d_rewards[i] · reward[i] of the last forward() to the parameters'.
+  // Adds the gradients of Σ d_rewards[i] · reward[i] of the last forward() to the parameters'. Once
+  // for each forward(), whose values it uses up; throws InternalError otherwise.
   void backward(std::span<const float> d_rewards, ThreadPool& pool);
 
-  // Rewards only; keeps nothing.
+  // Rewards only; keeps nothing, and may come between forward() and backward().
   std::vector<float> evaluate(const packing::Pack& pack, ThreadPool& pool) const;
 
   // The residual stream after the frozen layers, [rows of the pack, hidden_size] row-major: a row
-  // depends on its path's tokens only. Needs freeze_layers > 0.
+  // depends on its path's tokens only. Throws InternalError if freeze_layers is 0.
   std::vector<float> frozen_states(const packing::Pack& pack, ThreadPool& pool) const;
 
   // Of these options and shape, without building the model.
