@@ -40,12 +40,13 @@ class ParquetRows : public RowSource {
     std::size_t num_bytes = 0;
     ParquetError error = {};
     const std::int32_t status = api_.next(file_.get(), &json, &num_bytes, &error);
-    if (status < 0) fail(path_, error);
+    if (status < 0 && error.kind != ErrorKind::kRow) fail(path_, error);
     if (status == 0) {
       if (num_rows_ == 0) throw UserError("{}: no rows, expected at least one", path_);
       return false;
     }
     row.where = fmt::format("{}: row {}", path_, ++num_rows_);
+    if (status < 0) throw UserError("{}: {}", row.where, error.text);
     row.object = parse_json({json, num_bytes}, row.where);
     return true;
   }

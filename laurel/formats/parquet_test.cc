@@ -107,6 +107,16 @@ TEST_F(Parquet, ColumnsNotNamedMayHoldWhatJsonLacks) {
                         "an infinity"));
 }
 
+TEST_F(Parquet, GoesOnAfterARowThatCannotBeGiven) {
+  const auto source = open_rows(parquet_golden("not_finite.parquet"), {"other"});
+  Row row;
+  EXPECT_THROW(source->next(row), UserError);
+  EXPECT_THAT(row.where, HasSubstr("not_finite.parquet: row 1"));
+  EXPECT_TRUE(source->next(row));
+  EXPECT_EQ(row.object.dump(), R"({"other":1.0})");
+  EXPECT_FALSE(source->next(row));
+}
+
 TEST_F(Parquet, ValuesThatPythonRefuses) {
   EXPECT_THAT(read_error(parquet_golden("invalid_utf8.parquet")),
               AllOf(HasSubstr("rows 1 to 2: "), HasSubstr("Invalid UTF8")));
@@ -155,6 +165,33 @@ TEST_F(Parquet, EncryptedIsRefused) {
   bytes.replace(0, 4, "PARE");
   bytes.replace(bytes.size() - 4, 4, "PARE");
   EXPECT_THAT(read_error(write("secret.parquet", bytes)), HasSubstr("secret.parquet: "));
+}
+
+std::string varint(std::uint32_t value) {
+  std::string bytes;
+  for (; value > 127; value >>= 7) bytes += static_cast<char>(value | 128);
+  return bytes + static_cast<char>(value);
+}
+
+// A file without rows whose schema is a group in a group in a group …, in Thrift's compact
+// protocol.
+std::string deep_schema(int depth) {
+  const std::string group = std::string("\x35\x02\x18\x01g\x15\x02\x00", 8);
+  const std::string leaf = std::string("\x15\x02\x25\x02\x18\x01x\x00", 8);
+  std::string footer = "\x15\x04\x19\xfc" + varint(static_cast<std::uint32_t>(depth) + 2);
+  for (int i = 0; i <= depth; ++i) footer += group;
+  footer += leaf + std::string("\x16\x00\x19\x0c\x00", 5);
+  const auto size = static_cast<std::uint32_t>(footer.size());
+  return "PAR1" + footer + std::string(reinterpret_cast<const char*>(&size), 4) + "PAR1";
+}
+
+TEST_F(Parquet, DeepSchemasAreRefused) {
+  EXPECT_THAT(read_error(write("3.parquet", deep_schema(3))), HasSubstr("no rows"));
+  EXPECT_THAT(read_error(write("300.parquet", deep_schema(300))),
+              HasSubstr("nested deeper than 100 levels"));
+  for (const int depth : {4'900, 20'000, 900'000}) {
+    EXPECT_NE(read_error(write("deep.parquet", deep_schema(depth))), "no error");
+  }
 }
 
 // Whatever bytes change: rows or one clear error, no crash.

@@ -13,7 +13,11 @@ namespace laurel::formats::parquet {
 constexpr std::int32_t kAbiVersion = 1;
 constexpr char kEntryPoint[] = "laurel_parquet_api";
 
-enum class ErrorKind : std::int32_t { kData = 0, kIo = 1 };
+enum class ErrorKind : std::int32_t {
+  kFile = 0,  // the bytes are wrong
+  kIo = 1,    // the operating system failed
+  kRow = 2,   // this row cannot be given; `next` goes on with the one after it
+};
 
 struct ParquetError {
   ErrorKind kind;
@@ -29,7 +33,7 @@ struct ParquetApi {
   ParquetFile* (*open)(const char* path, const char* const* columns, std::size_t num_columns,
                        ParquetError* error);
   // 1: `json` holds the next row as a JSON object, until the next call; 0: no more rows;
-  // -1: `error` is filled, and the file may only be closed.
+  // -1: `error` is filled and, unless it is of a row, the file may only be closed.
   std::int32_t (*next)(ParquetFile* file, const char** json, std::size_t* num_bytes,
                        ParquetError* error);
   void (*close)(ParquetFile* file);

@@ -14,12 +14,12 @@ namespace laurel::formats::parquet {
 
 class ReadError : public std::runtime_error {
  public:
-  explicit ReadError(const std::string& text, ErrorKind error_kind = ErrorKind::kData)
+  explicit ReadError(const std::string& text, ErrorKind error_kind = ErrorKind::kFile)
       : std::runtime_error(text), kind(error_kind) {}
   ErrorKind kind;
 };
 
-// Throws ReadError for a status that is not OK: kIo when the operating system failed, kData when
+// Throws ReadError for a status that is not OK: kIo when the operating system failed, kFile when
 // the bytes are wrong. `where` begins the text ("damaged Parquet file: ").
 void check(const arrow::Status& status, const std::string& where);
 

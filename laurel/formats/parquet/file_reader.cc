@@ -24,14 +24,16 @@ constexpr std::int64_t kReadBufferBytes = std::int64_t{1} << 18;
 
 const std::string kDamaged = "damaged Parquet file: ";
 
-// The footer's lists hold at least one byte an entry.
+// Columns, row groups and the like. Arrow builds the schema recursively: more would let a file of
+// nested groups overflow a stack of 8 MiB.
+constexpr std::int32_t kMaxFooterEntries = 5'000;
+
 ::parquet::ReaderProperties reader_properties(arrow::MemoryPool* pool, std::int64_t file_bytes) {
   ::parquet::ReaderProperties properties(pool);
   properties.enable_buffered_stream();
   properties.set_buffer_size(kReadBufferBytes);
   properties.set_page_checksum_verification(true);
-  properties.set_thrift_container_size_limit(static_cast<std::int32_t>(
-      std::min<std::int64_t>(properties.thrift_container_size_limit(), file_bytes)));
+  properties.set_thrift_container_size_limit(kMaxFooterEntries);
   properties.set_thrift_string_size_limit(static_cast<std::int32_t>(
       std::min<std::int64_t>(properties.thrift_string_size_limit(), file_bytes)));
   return properties;
@@ -55,7 +57,7 @@ void check(const arrow::Status& status, const std::string& where) {
   if (status.ok()) return;
   const bool is_io = arrow::internal::ErrnoFromStatus(status) != 0;
   throw ReadError(is_io ? status.message() : where + status.message(),
-                  is_io ? ErrorKind::kIo : ErrorKind::kData);
+                  is_io ? ErrorKind::kIo : ErrorKind::kFile);
 }
 
 FileReader::FileReader(const std::string& path, const std::vector<std::string>& columns)
@@ -118,8 +120,7 @@ void FileReader::append_row(std::int64_t index, std::string& json) const {
     try {
       append_value(*batch_->column(i), index, json);
     } catch (const ReadError& error) {
-      throw ReadError("row " + std::to_string(rows_before_ + index + 1) + ": column " +
-                      batch_->column_name(i) + ": " + error.what());
+      throw ReadError("column " + batch_->column_name(i) + ": " + error.what(), ErrorKind::kRow);
     }
   }
   json += '}';

@@ -18,7 +18,8 @@ class FileReader {
   // As ParquetApi::open. Throws ReadError, and whatever Arrow throws for a damaged file.
   FileReader(const std::string& path, const std::vector<std::string>& columns);
 
-  // The next row; false after the last. Throws ReadError, and whatever Arrow throws.
+  // The next row; false after the last. Throws ReadError, of kind kRow when it can go on, and
+  // whatever Arrow throws.
   bool next(std::string& json);
 
  private:

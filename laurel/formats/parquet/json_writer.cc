@@ -15,6 +15,8 @@
 namespace laurel::formats::parquet {
 namespace {
 
+constexpr int kMaxDepth = 100;
+
 using arrow::Array;
 using arrow::Type;
 using arrow::internal::checked_cast;
@@ -160,7 +162,9 @@ void append_string(std::string_view text, std::string& out) {
   out += '"';
 }
 
-void require_supported(const arrow::DataType& type, const std::string& column) {
+void require_supported(const arrow::DataType& type, const std::string& column, int depth) {
+  if (depth > kMaxDepth)
+    throw ReadError("a column nested deeper than " + std::to_string(kMaxDepth) + " levels");
   switch (type.id()) {
     case Type::LIST:
     case Type::LARGE_LIST:
@@ -173,16 +177,16 @@ void require_supported(const arrow::DataType& type, const std::string& column) {
       for (const auto& field : type.fields()) {
         if (!names.insert(field->name()).second)
           throw ReadError("column " + column + ": two members named " + field->name());
-        require_supported(*field->type(), column + "." + field->name());
+        require_supported(*field->type(), column + "." + field->name(), depth + 1);
       }
       return;
     }
     case Type::DICTIONARY:
       return require_supported(*checked_cast<const arrow::DictionaryType&>(type).value_type(),
-                               column);
+                               column, depth + 1);
     case Type::EXTENSION:
       return require_supported(*checked_cast<const arrow::ExtensionType&>(type).storage_type(),
-                               column);
+                               column, depth + 1);
     case Type::NA:
     case Type::BOOL:
     case Type::STRING:

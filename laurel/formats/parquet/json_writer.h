@@ -23,9 +23,9 @@
 
 namespace laurel::formats::parquet {
 
-// Throws ReadError naming `column` unless every value of the type can be written, and for structs
-// with two members of one name.
-void require_supported(const arrow::DataType& type, const std::string& column);
+// Throws ReadError naming `column` unless every value of the type can be written, for structs with
+// two members of one name and for types of more than 100 levels.
+void require_supported(const arrow::DataType& type, const std::string& column, int depth = 0);
 
 // Appends array[index]. Throws ReadError for a value that JSON or Python cannot hold.
 void append_value(const arrow::Array& array, std::int64_t index, std::string& out);

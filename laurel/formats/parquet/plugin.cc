@@ -38,9 +38,9 @@ Result guarded(Result failed, ParquetError& error, Action action) {
   } catch (const ReadError& caught) {
     fill(error, caught.kind, caught.what());
   } catch (const std::exception& caught) {
-    fill(error, ErrorKind::kData, std::string("damaged Parquet file: ") + caught.what());
+    fill(error, ErrorKind::kFile, std::string("damaged Parquet file: ") + caught.what());
   } catch (...) {
-    fill(error, ErrorKind::kData, "damaged Parquet file");
+    fill(error, ErrorKind::kFile, "damaged Parquet file");
   }
   return failed;
 }
