@@ -62,6 +62,7 @@ class StepRunner {
     num_panels_ = ceil_div(step.num_rows, kPanelCols);
     for (std::int64_t i = 0; i < padded_dim_; ++i)
       std::fill_n(dqueries_ + i * kDepthStride, num_panels_ * kPanelCols, 0.0f);
+    find_places();
     load_rows();
     for (const KeyVisit& visit : step.visits) visit_tile(visit);
     store_query_gradients();
@@ -73,14 +74,14 @@ class StepRunner {
     std::int64_t head = 0;
   };
 
-  // Of stacked row r in q and its like.
-  Place place(std::int64_t r) const {
-    const std::int64_t stacked = step_->begin + r;
-    return {step_->run.query_row + stacked / group_, kv_head_ * group_ + stacked % group_};
-  }
-
-  std::int64_t position(std::int64_t r) const {
-    return step_->start + step_->run.first + (step_->begin + r) / group_;
+  void find_places() {
+    std::int64_t r = 0;
+    for (const StackedRows& part : step_->parts) {
+      for (std::int64_t i = part.begin; i < part.begin + part.num_rows; ++i, ++r) {
+        places_[r] = {part.query_row + i / group_, kv_head_ * group_ + i % group_};
+        positions_[r] = static_cast<float>(part.position + i / group_);
+      }
+    }
   }
 
   // All that steps need, at once: one that failed in between would leave others waiting.
@@ -121,13 +122,10 @@ class StepRunner {
     gather(task_.inputs.dout, 1, stage_);
     make_panels(douts_);
     for (std::int64_t r = 0; r < num_panels_ * kPanelCols; ++r) {
-      const bool exists = r < step_->num_rows;
-      const Place at = exists ? place(r) : Place();
-      log_sums_[r] = exists ? task_.inputs.log_sum_exp.row(at.row)[at.head] : 0;
+      const Place at = places_[r];
+      log_sums_[r] = r < step_->num_rows ? task_.inputs.log_sum_exp.row(at.row)[at.head] : 0;
       const float* dout = stage_ + r * padded_dim_;
       means_[r] = dot(dout, dout + num_panels_ * kPanelCols * padded_dim_);
-      // Below every key, so that padding sees none.
-      positions_[r] = exists ? static_cast<float>(position(r)) : -1;
     }
   }
 
@@ -136,7 +134,7 @@ class StepRunner {
     for (std::int64_t r = 0; r < num_panels_ * kPanelCols; ++r, to += padded_dim_) {
       const std::int64_t count = r < step_->num_rows ? dim_ : 0;
       if (count > 0) {
-        const Place at = place(r);
+        const Place at = places_[r];
         const float* source = from.row(at.row) + at.head * dim_;
         for (std::int64_t i = 0; i < count; ++i) to[i] = source[i] * factor;
       }
@@ -181,7 +179,7 @@ class StepRunner {
     for (std::int64_t i = 0; i < dim_; i += kPanelCols) {
       expand_panel(DType::kF32, stored(dqueries_ + i * kDepthStride, kDepthStride), rows, stage_);
       for (std::int64_t r = 0; r < step_->num_rows; ++r) {
-        const Place at = place(r);
+        const Place at = places_[r];
         float* to = task_.gradients.dq.row(at.row) + at.head * dim_ + i;
         const float* from = stage_ + r * kPanelCols;
         const std::int64_t count = std::min(kPanelCols, dim_ - i);
@@ -236,7 +234,8 @@ class StepRunner {
     transpose_keys();
     num_parts_ = ceil_div(tile_.num_keys, kTileRows);
     std::fill_n(part_panels_, num_parts_, Range{num_panels_, 0});
-    for (std::int64_t p = 0; p < num_panels_; ++p) visit_panel(p);
+    for (std::int64_t p = visit.rows.begin / kPanelCols; p * kPanelCols < visit.rows.end; ++p)
+      visit_panel(p, visit.rows);
     std::atomic<std::int32_t>& turn =
         task_.turns[static_cast<std::size_t>(visit.tile * shape_.num_kv_heads + kv_head_)];
     for (std::int32_t now = turn.load(std::memory_order_acquire); now != visit.turn;
@@ -252,26 +251,33 @@ class StepRunner {
   // The keys of a tile are done in parts of a register tile's rows.
   Range part(std::int64_t t) const { return part_of(tile_.num_keys, num_parts_, t); }
 
-  // Keys of the tile that some row of the panel sees.
-  Range visible_keys(std::int64_t panel) const {
-    const std::int64_t first = position(panel * kPanelCols);
-    const std::int64_t last = position(std::min((panel + 1) * kPanelCols, step_->num_rows) - 1);
-    const std::int64_t lowest = shape_.window > 0 ? first - shape_.window + 1 : 0;
-    return {std::max<std::int64_t>(0, lowest - tile_.position),
-            std::min(tile_.num_keys, last + 1 - tile_.position)};
+  // Lowest and highest position (inclusive) of some rows.
+  std::pair<std::int64_t, std::int64_t> positions(Range rows) const {
+    const auto [lowest, highest] =
+        std::minmax_element(positions_ + rows.begin, positions_ + rows.end);
+    return {static_cast<std::int64_t>(*lowest), static_cast<std::int64_t>(*highest)};
   }
 
-  // Whether all rows of the panel see all keys of the range.
-  bool all_visible(std::int64_t panel, Range keys) const {
-    if ((panel + 1) * kPanelCols > step_->num_rows) return false;
-    const std::int64_t first = position(panel * kPanelCols);
-    const std::int64_t last = position((panel + 1) * kPanelCols - 1);
-    return tile_.position + keys.end - 1 <= first &&
-           (shape_.window == 0 || tile_.position + keys.begin > last - shape_.window);
+  // Keys of the tile that some of the rows see.
+  Range visible_keys(Range rows) const {
+    const auto [lowest, highest] = positions(rows);
+    const std::int64_t first = shape_.window > 0 ? lowest - shape_.window + 1 : 0;
+    return {std::max<std::int64_t>(0, first - tile_.position),
+            std::min(tile_.num_keys, highest + 1 - tile_.position)};
   }
 
-  void visit_panel(std::int64_t panel) {
-    const Range visible = visible_keys(panel);
+  // Whether all of the rows see all keys of the range.
+  bool all_visible(Range rows, Range keys) const {
+    const auto [lowest, highest] = positions(rows);
+    return tile_.position + keys.end - 1 <= lowest &&
+           (shape_.window == 0 || tile_.position + keys.begin > highest - shape_.window);
+  }
+
+  // A panel's rows, of which those in `on_path` may see the tile.
+  void visit_panel(std::int64_t panel, Range on_path) {
+    const Range rows{std::max(panel * kPanelCols, on_path.begin),
+                     std::min((panel + 1) * kPanelCols, on_path.end)};
+    const Range visible = visible_keys(rows);
     if (visible.begin >= visible.end) return;
     Range done{kMaxTileKeys, 0};
     for (std::int64_t t = 0; t < num_parts_; ++t) {
@@ -279,11 +285,23 @@ class StepRunner {
       if (keys.end <= visible.begin || keys.begin >= visible.end) continue;
       multiply_rows(keys_, queries_, keys, panel, weights_);
       multiply_rows(values_, douts_, keys, panel, dscores_);
-      differentiate(keys, panel, all_visible(panel, keys));
+      differentiate(keys, panel, rows, rows.size() == kPanelCols && all_visible(rows, keys));
       done = {std::min(done.begin, keys.begin), keys.end};
-      part_panels_[t] = {std::min(part_panels_[t].begin, panel), panel + 1};
+      extend(part_panels_[t], panel, keys);
     }
     add_query_gradients(done, panel);
+  }
+
+  // Takes a panel into those done with a part of the keys, with zeros for the ones in between: runs
+  // of different segments may lie in any order, and a window may hide the keys from some.
+  void extend(Range& panels, std::int64_t panel, Range keys) {
+    if (panels.begin > panel) panels = {panel, panel};
+    const std::int64_t gap = (panel - panels.end) * kPanelCols;
+    for (std::int64_t j = keys.begin; gap > 0 && j < keys.end; ++j) {
+      std::fill_n(weights_ + j * kDepthStride + panels.end * kPanelCols, gap, 0.0f);
+      std::fill_n(dscores_ + j * kDepthStride + panels.end * kPanelCols, gap, 0.0f);
+    }
+    panels.end = panel + 1;
   }
 
   // to[key][row of the panel] = a[key] · panels[row].
@@ -299,16 +317,16 @@ class StepRunner {
   }
 
   // Scores and gradients of weights become weights and gradients of scores; 0 where not visible.
-  void differentiate(Range keys, std::int64_t panel, bool all_visible) {
+  void differentiate(Range keys, std::int64_t panel, Range rows, bool whole) {
     for (std::int64_t half = 0; half < kPanelCols; half += kLanes) {
       const std::int64_t row = panel * kPanelCols + half;
       for (std::int64_t j = keys.begin; j < keys.end; ++j)
-        differentiate_vector(j, row, half, all_visible);
+        differentiate_vector(j, row, half, rows, whole);
     }
   }
 
   HWY_INLINE void differentiate_vector(std::int64_t key, std::int64_t row, std::int64_t half,
-                                       bool all_visible) {
+                                       Range rows, bool whole) {
     const F32 d;
     const Vector one = hn::Set(d, 1.0f);
     Vector score = hn::LoadU(d, weights_ + key * kDepthStride + row);
@@ -323,8 +341,8 @@ class StepRunner {
     const Vector dweight = hn::LoadU(d, dscores_ + key * kDepthStride + row);
     Vector dscore = hn::Mul(weight, hn::Sub(dweight, hn::LoadU(d, means_ + row)));
     if (shape_.soft_cap > 0) dscore = hn::Mul(dscore, slope);
-    if (!all_visible) {
-      const auto seen = sees(row, tile_.position + key);
+    if (!whole) {
+      const auto seen = sees(row, rows, tile_.position + key);
       weight = hn::IfThenElseZero(seen, weight);
       dscore = hn::IfThenElseZero(seen, dscore);
     }
@@ -333,11 +351,15 @@ class StepRunner {
     hn::StoreU(dscore, d, dscore_panel_ + key * kPanelCols + half);
   }
 
-  hn::Mask<F32> sees(std::int64_t row, std::int64_t key_position) const {
+  // Which of the vector of rows from `row` on are in `rows` and see the key.
+  hn::Mask<F32> sees(std::int64_t row, Range rows, std::int64_t key_position) const {
     const F32 d;
+    const Vector index = hn::Iota(d, static_cast<float>(row));
+    const auto inside = hn::And(hn::Ge(index, hn::Set(d, static_cast<float>(rows.begin))),
+                                hn::Lt(index, hn::Set(d, static_cast<float>(rows.end))));
     const Vector key = hn::Set(d, static_cast<float>(key_position));
     const Vector at = hn::LoadU(d, positions_ + row);
-    const auto past = hn::Le(key, at);
+    const auto past = hn::And(inside, hn::Le(key, at));
     if (shape_.window == 0) return past;
     const Vector window = hn::Set(d, static_cast<float>(shape_.window));
     return hn::And(past, hn::Gt(key, hn::Sub(at, window)));
@@ -402,9 +424,10 @@ class StepRunner {
   std::int64_t num_parts_ = 0;
   Range part_panels_[kMaxTileKeys];  // panels that were done with each part of the keys
 
+  Place places_[kMaxStepRows];  // of each row in q and its like
+  HWY_ALIGN float positions_[kMaxStepRows] = {};
   HWY_ALIGN float log_sums_[kMaxStepRows];
   HWY_ALIGN float means_[kMaxStepRows];  // dout · out
-  HWY_ALIGN float positions_[kMaxStepRows];
   float* stage_ = nullptr;
   float* queries_ = nullptr;          // scaled, see make_panels()
   float* douts_ = nullptr;            // likewise

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "laurel/kernels/ops.h"
+#include "laurel/kernels/partition.h"
 
 namespace laurel::kernels {
 
@@ -17,21 +18,28 @@ struct KeyTile {
   std::int64_t position = 0;  // of the first
 };
 
-// A step comes to a tile, as the turn-th of all steps in their order.
+// A step comes to a tile, as the turn-th of all steps in their order. Only the step's rows in
+// `rows` have the tile's segment on their path.
 struct KeyVisit {
   std::int32_t tile = 0;
   std::int32_t turn = 0;
+  Range rows;
 };
 
-// The query rows that a step does for one key/value head: a run's queries stacked, token by token
-// the heads of the group, rows [begin, begin + num_rows) of these. The same for every key/value
-// head.
-struct GradientStep {
-  QueryRun run;
-  std::int64_t start = 0;  // position of the run's segment
+// Query rows of one run, for one key/value head (the same for every one): stacked token by token,
+// the heads of the group within, rows [begin, begin + num_rows) of this stack.
+struct StackedRows {
+  std::int64_t query_row = 0;  // of the run's first token
+  std::int64_t position = 0;   // likewise
   std::int64_t begin = 0;
   std::int64_t num_rows = 0;
-  std::vector<KeyVisit> visits;  // ascending by position
+};
+
+// Rows of a long run, or of short ones whose paths share keys; ascending by query row.
+struct GradientStep {
+  std::vector<StackedRows> parts;
+  std::int64_t num_rows = 0;
+  std::vector<KeyVisit> visits;  // along every row's path ascending by position
 };
 
 struct GradientPlan {

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "laurel/kernels/attention_backward_plan.h"
 #include "laurel/kernels/attention_plan.h"
 #include "laurel/kernels/attention_test_data.h"
 #include "laurel/kernels/backward.h"
@@ -152,6 +153,54 @@ TEST(ForestAttentionBackward, AgreesWithReference) {
                     shape, rng);
       expect_reference(data);
     }
+  }
+}
+
+// Runs of different segments in one step, in any order.
+TEST(ForestAttentionBackward, ShortRunsOfManySegmentsAgreeWithReference) {
+  std::mt19937 rng(12);
+  for (const AttentionShape& shape :
+       {shape_of(3, 1, 8), shape_of(4, 4, 16, 9), shape_of(6, 2, 20, 30, 5.0f)}) {
+    for (int round = 0; round < 4; ++round) {
+      SCOPED_TRACE(::testing::Message() << "window " << shape.window << ", round " << round);
+      const Forest forest = random_forest(rng, 40, round % 2 == 0 ? 8 : 70);
+      Training data(forest, random_runs(forest, 3, rng), shape, rng);
+      expect_reference(data);
+    }
+  }
+}
+
+// A query's gradient does not depend on which runs it comes in.
+TEST(ForestAttentionBackward, RunsOfAnyLengthGiveTheSameQueryGradients) {
+  std::mt19937 rng(13);
+  for (const AttentionShape& shape : kShapes) {
+    const Forest forest = random_forest(rng);
+    Training full(forest, shape, rng);
+    Training some(forest, random_runs(forest, 3, rng), shape, rng);
+    some.k = full.k;
+    some.v = full.v;
+    std::vector<std::int64_t> source(static_cast<std::size_t>(some.q.rows()));
+    for (const QueryRun& run : some.runs) {
+      for (std::int64_t i = 0; i < run.num_rows; ++i) {
+        const auto s = static_cast<std::size_t>(run.segment);
+        const std::int64_t from = forest.segments[s].row_offset + run.first + i;
+        source[static_cast<std::size_t>(run.query_row + i)] = from;
+        for (std::int64_t c = 0; c < full.q.cols(); ++c) {
+          some.q.at(run.query_row + i, c) = full.q.at(from, c);
+          some.dout.at(run.query_row + i, c) = full.dout.at(from, c);
+        }
+      }
+    }
+    for_each_isa([&](const std::string&) {
+      Results want = train(full, 1);
+      Results got = train(some, 2);
+      for (std::int64_t r = 0; r < some.q.rows(); ++r) {
+        ASSERT_EQ(0,
+                  std::memcmp(&want.dq.at(source[static_cast<std::size_t>(r)], 0), &got.dq.at(r, 0),
+                              static_cast<std::size_t>(want.dq.cols()) * sizeof(float)))
+            << r;
+      }
+    });
   }
 }
 
@@ -422,6 +471,49 @@ TEST(ForestAttentionBackward, LargeScoresDoNotOverflow) {
     for (std::int64_t r = 17; r < 100; ++r) EXPECT_EQ(got.dq.at(r, 0), 0.0f) << r;
     for (std::int64_t r = 18; r < 100; ++r) EXPECT_EQ(got.dv.at(r, 0), 0.0f) << r;
   });
+}
+
+// Whatever the runs: every query once, and the turns at a tile count up in the steps' order.
+TEST(AttentionBackwardPlan, CoversEveryQueryOnceAndOrdersVisits) {
+  std::mt19937 rng(14);
+  for (int round = 0; round < 20; ++round) {
+    const Forest forest = random_forest(rng, 12, 300);
+    const AttentionShape shape = shape_of(6, 2, 64, round % 2 * 50);
+    const std::vector<QueryRun> runs = random_runs(forest, round % 3 == 0 ? 2 : 300, rng);
+    const GradientPlan plan = plan_attention_backward(forest.segments, runs, shape);
+    std::int64_t rows = 0;
+    for (const QueryRun& run : runs) rows += run.num_rows;
+    std::vector<int> seen(static_cast<std::size_t>(rows * 3));
+    std::vector<std::int32_t> turns(plan.tiles.size());
+    for (const GradientStep& step : plan.steps) {
+      EXPECT_LE(step.num_rows, kMaxStepRows);
+      for (const StackedRows& part : step.parts) {
+        for (std::int64_t i = part.begin; i < part.begin + part.num_rows; ++i)
+          ++seen[static_cast<std::size_t>(part.query_row * 3 + i)];
+      }
+      for (const KeyVisit& visit : step.visits)
+        EXPECT_EQ(visit.turn, turns[static_cast<std::size_t>(visit.tile)]++);
+    }
+    EXPECT_EQ(seen, std::vector<int>(seen.size(), 1));
+  }
+}
+
+TEST(AttentionBackwardPlan, ScorePointsOfOneTreeShareAStep) {
+  Forest forest;
+  std::vector<QueryRun> runs;
+  for (std::int32_t tree = 0; tree < 2; ++tree) {
+    forest.add(-1, 100);
+    for (int i = 0; i < 5; ++i) {
+      forest.add(tree * 6, 40);
+      runs.push_back({tree * 6 + 1 + i, 39, 1, tree * 5 + i});
+    }
+  }
+  const GradientPlan plan = plan_attention_backward(forest.segments, runs, shape_of(9, 3, 64));
+  ASSERT_EQ(plan.steps.size(), 2U);
+  EXPECT_EQ(plan.steps[0].num_rows, 15);
+  EXPECT_EQ(plan.steps[0].visits.size(), 2U + 5U);  // tiles of the root and of each child
+  EXPECT_EQ(plan.steps[0].visits[0].rows.size(), 15);
+  EXPECT_EQ(plan.steps[0].visits[2].rows.size(), 3);
 }
 
 }  // namespace
