@@ -117,6 +117,18 @@ TEST(Build, EachFilterIsCounted) {
   EXPECT_THAT(rows, ElementsAre(1, 7, 11));
 }
 
+TEST(Build, AToolCallIsAnAnswer) {
+  const Checkpoint model;
+  Json calls = pair_row("Q", "A", "");
+  calls["rejected"][1]["tool_calls"] = {{{"name", "t"}}};
+  Json empty = pair_row("Q", "A", "");
+  empty["rejected"][1]["tool_calls"] = nullptr;
+  const std::string file = model.add_rows("d.jsonl", {calls, empty});
+  const TrainingSet set = build(model, mix_of({file}));
+  EXPECT_EQ(set.examples.size(), 1u);
+  EXPECT_EQ(set.summary["sources"][0]["dropped"], (Json{{"empty answer", 1}}));
+}
+
 TEST(Build, LengthLimitsAreInclusive) {
   const Checkpoint model;
   const std::string file = model.add_rows("d.jsonl", {pair_row("Q", "AAAA", "B")});

@@ -17,8 +17,11 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") 
 bool has_empty_answer(const Conversation& conversation) {
   if (const auto* text = std::get_if<std::string>(&conversation)) return is_blank(*text);
   const auto* messages = std::get_if<Messages>(&conversation);
-  return messages != nullptr && is_blank(messages->back().content) &&
-         messages->back().extra.empty();  // a tool call has no content
+  if (messages == nullptr) return false;
+  const Message& answer = messages->back();
+  const bool calls_tools = answer.extra.contains("tool_calls") &&
+                           !answer.extra["tool_calls"].is_null();  // Parquet has null for none
+  return is_blank(answer.content) && !calls_tools;
 }
 
 bool same_message(const Message& a, const Message& b) {
