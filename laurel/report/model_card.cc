@@ -252,7 +252,8 @@ std::string recipe_rows(const CardRevision& main) {
                                                "gradient-accumulation-steps"};
   std::string text;
   for (const auto& [name, value] : main.options.items()) {
-    if (!kShown.contains(name) || value.is_null()) continue;
+    const bool is_off = value.is_null() || (value.is_number() && value.get<double>() == 0);
+    if (!kShown.contains(name) || is_off) continue;
     text += fmt::format("| {} | {} |\n", name, escape_markdown(option_text(value)));
   }
   return text;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -81,12 +83,20 @@ std::string sharing_key(const Point& point) {
   return to_line(Json{point.base, point.mix, std::move(options)});
 }
 
+// The shortest text that reads back the same: "1e-04".
+std::string scientific(double number) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, number, std::chars_format::scientific).ptr};
+}
+
 }  // namespace
 
 std::string value_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_number_float()) return to_line(value);
-  std::string text = fmt::format("{}", value.get<double>());
+  const double number = value.get<double>();
+  const bool is_small = number != 0 && std::abs(number) < 0.001;
+  std::string text = is_small ? scientific(number) : fmt::format("{}", number);
   const std::size_t exponent = text.find('e');
   if (exponent != text.npos && text[exponent + 2] == '0') text.erase(exponent + 2, 1);
   return text;

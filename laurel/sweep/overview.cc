@@ -189,10 +189,10 @@ std::string status_text(const std::filesystem::path& directory, Records& records
     text += fmt::format("about {} left with {} at once\n",
                         format_duration((*training + *evaluation) / num_jobs), num_jobs);
   }
-  for (const PointRecord& record : points) {
-    if (record.status != JobStatus::kFailed) continue;
-    text += fmt::format("failed: {}: {}\n  log: {}\n", record.point.name, record.error,
-                        job_log(directory, record.failed_job).string());
+  for (const Job& job : jobs) {
+    if (job.status != JobStatus::kFailed) continue;
+    text += fmt::format("failed: {}: {}\n  log: {}\n", job.name, job.error,
+                        job_log(directory, job.name).string());
   }
   return text;
 }

@@ -11,8 +11,8 @@ namespace laurel::sweep {
 
 enum class TableFormat { kText, kCsv, kMarkdown, kJson };
 
-// Counts, time left (at the mean speed so far, `num_jobs` at once), and each failure with its
-// reason and log.
+// Counts, time left (at the mean speed so far, `num_jobs` at once), and each failed job with
+// its reason and log.
 std::string status_text(const std::filesystem::path& directory, Records& records, int num_jobs);
 
 // One row per point: name, base, mix, the grid's options, status, overall and parts in percent.

@@ -17,6 +17,20 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kWaitSeconds = 3600;
 
+// What a death leaves of an AtomicDirectory: PATH.PID-N.tmp.
+void remove_unfinished(const fs::path& path) {
+  const std::string stem = path.filename().string() + ".";
+  constexpr std::string_view kEnd = ".tmp";
+  std::vector<fs::path> unfinished;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path.parent_path())) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(stem) || !name.ends_with(kEnd)) continue;
+    if (name.find_first_not_of("0123456789-", stem.size()) != name.size() - kEnd.size()) continue;
+    unfinished.push_back(entry.path());
+  }
+  for (const fs::path& folder : unfinished) fs::remove_all(folder);
+}
+
 class Runner {
  public:
   Runner(fs::path directory, const SweepConfig& config, Records& records, Launcher& launcher,
@@ -67,6 +81,7 @@ class Runner {
     for (const Job& job : records_.jobs()) {
       if (job.status != JobStatus::kRunning) continue;
       launcher_.settle(log_path(job), static_cast<pid_t>(job.pid));
+      if (job.kind == JobKind::kEvaluate) remove_unfinished(evaluation_path(job));
       if (keep_result(job, job.seconds)) {
         ++done_;
       } else {

@@ -224,6 +224,18 @@ TEST_F(RunnerTest, ResultsOfOrphansCount) {
   expect_whole(15);
 }
 
+TEST_F(RunnerTest, UnfinishedEvaluationsAreCleared) {
+  records_->set_finished("train/smol-tulu-lr3e-6-ep1", 1);
+  records_->set_running("evaluate/smol-tulu-lr3e-6-ep1");
+  const fs::path folder = folder_ / "evaluations";
+  for (const char* name : {"smol-tulu-lr3e-6-ep1.812-1.tmp", "smol-tulu-lr3e-6-ep1.x.tmp"}) {
+    fs::create_directories(folder / name);
+  }
+  run();
+  EXPECT_FALSE(fs::exists(folder / "smol-tulu-lr3e-6-ep1.812-1.tmp"));
+  EXPECT_TRUE(fs::exists(folder / "smol-tulu-lr3e-6-ep1.x.tmp"));  // none of ours
+}
+
 // A record that forgot its last change.
 TEST_F(RunnerTest, ResultsThatTheRecordForgotCount) {
   run();

@@ -169,6 +169,9 @@ TEST(SweepGrid, EpochsDoNotShareWhereStepsDiffer) {
 TEST(SweepGrid, ValuesAsPeopleWriteThem) {
   EXPECT_EQ(value_text(3e-6), "3e-6");
   EXPECT_EQ(value_text(1e-10), "1e-10");
+  EXPECT_EQ(value_text(1e-4), "1e-4");
+  EXPECT_EQ(value_text(2.5e-5), "2.5e-5");
+  EXPECT_EQ(value_text(0.0), "0");
   EXPECT_EQ(value_text(0.1), "0.1");
   EXPECT_EQ(value_text(2), "2");
   EXPECT_EQ(value_text("a b"), "a b");
@@ -227,7 +230,7 @@ TEST_F(RecordsTest, FailuresAreRetriedOnRequest) {
   EXPECT_NE(records.next_job()->name, job);
   EXPECT_THAT(status_text(folder_, records, 1),
               AllOf(HasSubstr("16 points: 0 finished, 0 running, 15 queued, 1 failed"),
-                    HasSubstr("failed: smol-tulu-lr1e-6-ep1: loss is NaN\n  log: "),
+                    HasSubstr("failed: train/smol-tulu-lr1e-6-ep1: loss is NaN\n  log: "),
                     HasSubstr("logs/train-smol-tulu-lr1e-6-ep1.log")));
   records.retry_failed();
   EXPECT_EQ(records.next_job()->name, job);
