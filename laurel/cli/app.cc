@@ -156,6 +156,7 @@ std::unique_ptr<CLI::App> make_app() {
   add_convert(*app);
   add_mini(*app);
   add_data(*app);
+  add_train(*app);
   add_report(*app);
   CLI::App* options = app->add_subcommand("options", "Print docs/options.md")->group("");
   options->callback([app = app.get()] { fmt::print("{}", options_markdown(*app)); });
@@ -174,6 +175,8 @@ int run(int argc, char** argv) {
     return 0;
   } catch (const CLI::Success& success) {  // --help, --version
     return app->exit(success);
+  } catch (const CLI::RuntimeError& status) {  // of a command that has said why
+    return status.get_exit_code();
   } catch (const CLI::ExtrasError&) {
     print_error(unknown_word_text(*app, app->remaining(true)));
     return kUserExit;

@@ -36,7 +36,7 @@ TEST(CommandLine, HelpListsEveryCommandWithAnExample) {
   const Outcome outcome = run_words({"--help"});
   EXPECT_EQ(outcome.status, 0);
   for (const char* command :
-       {"score", "eval", "info", "explain", "tokenize", "convert", "mini", "data"}) {
+       {"score", "eval", "info", "explain", "tokenize", "convert", "mini", "data", "train"}) {
     EXPECT_NE(outcome.output.find(std::string("\n  ") + command + " "), std::string::npos)
         << command;
     EXPECT_NE(outcome.output.find(std::string("$ laurel ") + command + " "), std::string::npos)

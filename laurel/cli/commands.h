@@ -17,5 +17,6 @@ void add_convert(CLI::App& app);
 void add_mini(CLI::App& app);
 void add_data(CLI::App& app);
 void add_report(CLI::App& app);
+void add_train(CLI::App& app);
 
 }  // namespace laurel::cli

@@ -15,6 +15,7 @@
 #include "laurel/base/progress.h"
 #include "laurel/formats/gguf_config.h"
 #include "laurel/formats/gguf_tokenizer.h"
+#include "laurel/formats/shard_writer.h"
 #include "laurel/formats/tensor_store.h"
 
 namespace laurel::formats {
@@ -166,49 +167,6 @@ void plan_layer(TensorPlanner& planner, const GgufDecoder& d, std::int64_t layer
 }
 
 // Tensors in order, cut where the next one would go beyond the limit.
-std::vector<std::vector<TensorToWrite>> cut_into_shards(std::vector<TensorToWrite> tensors,
-                                                        std::uint64_t max_bytes) {
-  std::vector<std::vector<TensorToWrite>> shards(1);
-  std::uint64_t size = 0;
-  for (TensorToWrite& tensor : tensors) {
-    const std::uint64_t bytes = data_size(tensor);
-    if (!shards.back().empty() && size + bytes > max_bytes) {
-      shards.emplace_back();
-      size = 0;
-    }
-    size += bytes;
-    shards.back().push_back(std::move(tensor));
-  }
-  return shards;
-}
-
-void write_shards(const std::filesystem::path& directory,
-                  std::vector<std::vector<TensorToWrite>> shards, std::uint64_t num_bytes) {
-  Progress progress("writing", "MB", static_cast<std::int64_t>(num_bytes / kProgressUnit));
-  std::map<std::string, std::string> weight_map;
-  std::uint64_t done = 0;
-  const std::size_t num_shards = shards.size();
-  for (std::size_t i = 0; i < num_shards; ++i) {
-    const std::string name =
-        num_shards == 1 ? "model.safetensors"
-                        : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, num_shards);
-    std::uint64_t size = 0;
-    for (const TensorToWrite& tensor : shards[i]) {
-      weight_map[tensor.name] = name;
-      size += data_size(tensor);
-    }
-    write_safetensors(directory / name, std::move(shards[i]), [&](std::uint64_t written) {
-      progress.update(static_cast<std::int64_t>((done + written) / kProgressUnit));
-    });
-    done += size;
-  }
-  progress.finish();
-  if (num_shards > 1) {
-    const Json index = {{"metadata", {{"total_size", num_bytes}}}, {"weight_map", weight_map}};
-    write_file(directory / "model.safetensors.index.json", to_text(index));
-  }
-}
-
 }  // namespace
 
 GgufConversion plan_gguf_conversion(const GgufFile& gguf, DType dtype) {
@@ -246,9 +204,14 @@ GgufConvertResult convert_gguf(const GgufConvertOptions& options) {
   result.num_parameters = static_cast<std::int64_t>(result.num_bytes) / dtype_size(options.dtype);
   AtomicDirectory directory(options.to);
   for (const auto& [name, text] : conversion.files) write_file(directory.staging() / name, text);
-  auto shards = cut_into_shards(std::move(conversion.tensors), options.max_shard_bytes);
-  result.num_shards = static_cast<std::int64_t>(shards.size());
-  write_shards(directory.staging(), std::move(shards), result.num_bytes);
+  Progress progress("writing", "MB", static_cast<std::int64_t>(result.num_bytes / kProgressUnit));
+  ShardOptions shards;
+  shards.max_bytes = options.max_shard_bytes;
+  shards.on_written = [&](std::uint64_t written) {
+    progress.update(static_cast<std::int64_t>(written / kProgressUnit));
+  };
+  result.num_shards = write_sharded(directory.staging(), std::move(conversion.tensors), shards);
+  progress.finish();
   directory.commit();
   return result;
 }

@@ -8,8 +8,8 @@
 
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
+#include "laurel/base/file_hash.h"
 #include "laurel/base/half.h"
-#include "laurel/base/hash.h"
 #include "laurel/base/thread_pool.h"
 #include "laurel/chat/encoder.h"
 #include "laurel/hub/resolve.h"
@@ -27,32 +27,6 @@ using Clock = std::chrono::steady_clock;
 void check_batch_tokens(std::int64_t batch_tokens) {
   if (batch_tokens < 1)
     throw UserError("option batch-tokens: expected a positive number, got {}", batch_tokens);
-}
-
-// Fingerprint of the files' names and contents. Chunks are hashed in parallel: it reads the whole
-// model.
-std::string fingerprint_files(const std::vector<std::filesystem::path>& paths, ThreadPool& pool) {
-  constexpr std::size_t kChunk = std::size_t{16} << 20;
-  Fingerprinter total;
-  for (const std::filesystem::path& path : paths) {
-    const MappedFile file(path);
-    const std::span<const std::byte> bytes = file.bytes();
-    std::vector<std::string> chunks((bytes.size() + kChunk - 1) / kChunk);
-    pool.parallel_for(
-        static_cast<std::int64_t>(chunks.size()), 1,
-        [&](std::int64_t begin, std::int64_t end, int) {
-          for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-            Fingerprinter chunk;
-            const std::size_t length = std::min(kChunk, bytes.size() - i * kChunk);
-            chunk.add(bytes.subspan(i * kChunk, length));
-            file.release(i * kChunk, length);  // the weights' own mapping holds what is needed
-            chunks[i] = chunk.digest();
-          }
-        });
-    total.add(path.filename().string());
-    for (const std::string& chunk : chunks) total.add(chunk);
-  }
-  return total.digest();
 }
 
 // A conversation ready for the model: the tokens up to the scored one, or why there are none.

@@ -1,0 +1,184 @@
+#include "laurel/train/memory_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "laurel/base/error.h"
+#include "laurel/base/progress.h"
+
+namespace laurel::train {
+namespace {
+
+constexpr std::array kRecomputes = {model::Recompute::kNone, model::Recompute::kAttention,
+                                    model::Recompute::kBlock};
+
+std::string size_text(std::int64_t bytes) {
+  return format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0)));
+}
+
+// Empty if the file is not there; /proc and /sys files have no size to ask for beforehand.
+std::string read_small_file(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::optional<std::int64_t> parse_number(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return std::nullopt;
+  std::int64_t value = 0;
+  const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + text.size(), value);
+  if (error != std::errc()) return std::nullopt;
+  return value;
+}
+
+// The number behind `key` at the beginning of a line.
+std::optional<std::int64_t> number_after(const std::string& text, const std::string& key) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(key)) return parse_number(std::string_view(line).substr(key.size()));
+  }
+  return std::nullopt;
+}
+
+// Room in the control groups (version 2) of this process and those around it.
+std::optional<std::int64_t> control_groups_room() {
+  std::istringstream lines(read_small_file("/proc/self/cgroup"));
+  std::optional<std::int64_t> least;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("0::")) continue;
+    std::filesystem::path group = "/sys/fs/cgroup" + line.substr(3);
+    for (;;) {
+      const auto room = control_group_room(read_small_file(group / "memory.max"),
+                                           read_small_file(group / "memory.current"),
+                                           read_small_file(group / "memory.stat"));
+      if (room) least = std::min(*room, least.value_or(*room));
+      if (group == "/sys/fs/cgroup" || !group.has_relative_path()) break;
+      group = group.parent_path();
+    }
+  }
+  return least;
+}
+
+MemoryQuestion with_lora(MemoryQuestion question) {
+  question.options.lora = model::LoraOptions{};
+  return question;
+}
+
+MemoryQuestion with_frozen(MemoryQuestion question, std::int64_t layers) {
+  question.options.freeze_layers = layers;
+  return question;
+}
+
+// Options, each of which alone (with the most recomputation) would make the run fit.
+std::vector<std::string> suggestions(const MemoryQuestion& question) {
+  const auto fits = [](const MemoryQuestion& changed, std::int64_t rows) {
+    return memory_need(changed, model::Recompute::kBlock, rows).total() <= changed.available;
+  };
+  std::vector<std::string> result;
+  if (!question.choose_recompute && fits(question, question.largest_pack)) {
+    result.push_back("--recompute block");
+  }
+  for (std::int64_t rows = question.largest_pack / 2; rows >= question.largest_example; rows /= 2) {
+    if (!fits(question, rows)) continue;
+    result.push_back(fmt::format("--batch-tokens {}", rows));
+    break;
+  }
+  const std::int64_t half = question.config.num_layers / 2;
+  if (half > question.options.freeze_layers &&
+      fits(with_frozen(question, half), question.largest_pack)) {
+    result.push_back(fmt::format("--freeze-layers {}", half));
+  }
+  if (!question.options.lora && fits(with_lora(question), question.largest_pack)) {
+    result.push_back("--lora-rank 8");
+  }
+  for (std::int64_t rows = question.largest_pack / 2; result.empty() && rows >= 64; rows /= 2) {
+    if (!fits(with_lora(question), rows)) continue;
+    result.push_back(fmt::format("--lora-rank 8 with --max-length {0} --batch-tokens {0}", rows));
+  }
+  return result;
+}
+
+[[noreturn]] void refuse(const MemoryQuestion& question, model::Recompute recompute) {
+  const MemoryNeed need = memory_need(question, recompute, question.largest_pack);
+  std::string hint;
+  for (const std::string& option : suggestions(question)) {
+    hint += (hint.empty() ? "; would fit: " : " or ") + option;
+  }
+  throw UserError(
+      "training does not fit into memory: expected {} (weights {}, gradients {}, moments {}, "
+      "activations of {} rows {} with recompute {}), got {}{}",
+      size_text(need.total()), size_text(need.weights), size_text(need.gradients),
+      size_text(need.moments), format_count(question.largest_pack), size_text(need.activations),
+      to_string(recompute), size_text(question.available), hint);
+}
+
+}  // namespace
+
+std::string_view to_string(model::Recompute recompute) {
+  switch (recompute) {
+    case model::Recompute::kNone:
+      return "none";
+    case model::Recompute::kAttention:
+      return "attention";
+    case model::Recompute::kBlock:
+      return "block";
+  }
+  return "?";
+}
+
+MemoryNeed memory_need(const MemoryQuestion& question, model::Recompute recompute,
+                       std::int64_t rows) {
+  model::TrainableOptions options = question.options;
+  options.recompute = recompute;
+  const model::TrainingMemory memory =
+      model::TrainableModel::memory(question.config, options, question.stored);
+  return {memory.weight_bytes, memory.gradient_bytes, 2 * memory.gradient_bytes,
+          rows * (memory.bytes_per_row + memory.temporary_bytes_per_row)};
+}
+
+model::Recompute plan_memory(const MemoryQuestion& question) {
+  if (!question.choose_recompute) {
+    const model::Recompute asked = question.options.recompute;
+    if (memory_need(question, asked, question.largest_pack).total() > question.available) {
+      refuse(question, asked);
+    }
+    return asked;
+  }
+  for (const model::Recompute recompute : kRecomputes) {
+    if (memory_need(question, recompute, question.largest_pack).total() <= question.available) {
+      return recompute;
+    }
+  }
+  refuse(question, model::Recompute::kBlock);
+}
+
+std::optional<std::int64_t> parse_mem_available(const std::string& meminfo) {
+  const auto kibibytes = number_after(meminfo, "MemAvailable:");
+  if (!kibibytes) return std::nullopt;
+  return *kibibytes * 1024;
+}
+
+std::optional<std::int64_t> control_group_room(const std::string& limit, const std::string& current,
+                                               const std::string& stat) {
+  const auto most = parse_number(limit), used = parse_number(current);
+  if (!most || !used) return std::nullopt;  // "max", or no such file
+  const std::int64_t cached = number_after(stat, "inactive_file ").value_or(0) +
+                              number_after(stat, "active_file ").value_or(0);
+  return *most - *used + cached;  // the page cache makes room when asked to
+}
+
+std::optional<std::int64_t> available_memory() {
+  const auto system = parse_mem_available(read_small_file("/proc/meminfo"));
+  const auto groups = control_groups_room();
+  if (system && groups) return std::min(*system, *groups);
+  return system ? system : groups;
+}
+
+}  // namespace laurel::train

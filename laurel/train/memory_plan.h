@@ -1,0 +1,48 @@
+// Whether a run fits into memory, decided before its first step.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "laurel/model/trainable_model.h"
+
+namespace laurel::train {
+
+struct MemoryNeed {
+  std::int64_t weights = 0;  // bytes
+  std::int64_t gradients = 0;
+  std::int64_t moments = 0;
+  std::int64_t activations = 0;  // of the largest pack
+  std::int64_t total() const { return weights + gradients + moments + activations; }
+};
+
+struct MemoryQuestion {
+  model::ModelConfig config;
+  model::TrainableOptions options;  // `recompute` is what is asked for unless choose_recompute
+  DType stored = DType::kF32;
+  std::int64_t largest_pack = 0;     // rows
+  std::int64_t largest_example = 0;  // rows: what batch-tokens cannot cut
+  bool choose_recompute = false;
+  std::int64_t available = 0;  // bytes
+};
+
+MemoryNeed memory_need(const MemoryQuestion& question, model::Recompute recompute,
+                       std::int64_t rows);
+
+// The recomputation to train with: the one asked for, or the least that fits. Throws UserError when
+// none does: what is needed and for what, what is available, and which options would fit.
+model::Recompute plan_memory(const MemoryQuestion& question);
+
+// Bytes that this process can still get: the least of the system's available memory and what the
+// control groups leave. Nullopt when the system does not say.
+std::optional<std::int64_t> available_memory();
+
+// For tests: the text of /proc/meminfo, and of a control group's limit, use and memory.stat.
+std::optional<std::int64_t> parse_mem_available(const std::string& meminfo);
+std::optional<std::int64_t> control_group_room(const std::string& limit, const std::string& current,
+                                               const std::string& stat);
+
+std::string_view to_string(model::Recompute recompute);  // "none", "attention", "block"
+
+}  // namespace laurel::train

@@ -1,0 +1,62 @@
+#include "laurel/train/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "laurel/base/error.h"
+#include "laurel/base/test_support.h"
+#include "laurel/train/test_support.h"
+
+namespace laurel::train {
+namespace {
+
+MemoryQuestion question_of(std::int64_t available) {
+  MemoryQuestion question{model::parse_config(tiny_config()), {}};
+  question.largest_pack = 4096;
+  question.largest_example = 512;
+  question.choose_recompute = true;
+  question.available = available;
+  return question;
+}
+
+std::int64_t need(model::Recompute recompute, std::int64_t rows = 4096) {
+  return memory_need(question_of(0), recompute, rows).total();
+}
+
+TEST(MemoryPlan, TakesTheLeastRecomputationThatFits) {
+  EXPECT_EQ(plan_memory(question_of(need(model::Recompute::kNone))), model::Recompute::kNone);
+  EXPECT_NE(plan_memory(question_of(need(model::Recompute::kNone) - 1)), model::Recompute::kNone);
+  EXPECT_EQ(plan_memory(question_of(need(model::Recompute::kBlock))), model::Recompute::kBlock);
+  EXPECT_LT(need(model::Recompute::kBlock), need(model::Recompute::kNone));
+}
+
+TEST(MemoryPlan, ARefusalTellsNumbersAndWhatWouldFit) {
+  const std::int64_t half = need(model::Recompute::kBlock, 2048);
+  const std::string text = error_text<UserError>([&] { plan_memory(question_of(half)); });
+  EXPECT_TRUE(text.starts_with("training does not fit into memory: expected ")) << text;
+  EXPECT_NE(text.find("activations of 4,096 rows"), std::string::npos) << text;
+  EXPECT_NE(text.find("with recompute block"), std::string::npos) << text;
+  EXPECT_NE(text.find("--batch-tokens 2048"), std::string::npos) << text;
+}
+
+TEST(MemoryPlan, AnAskedForRecomputationIsKeptOrRefusedWithABetterOne) {
+  MemoryQuestion question = question_of(need(model::Recompute::kBlock));
+  question.choose_recompute = false;
+  question.options.recompute = model::Recompute::kNone;
+  const std::string text = error_text<UserError>([&] { plan_memory(question); });
+  EXPECT_NE(text.find("--recompute block"), std::string::npos) << text;
+  question.available = need(model::Recompute::kNone);
+  EXPECT_EQ(plan_memory(question), model::Recompute::kNone);
+}
+
+TEST(MemoryPlan, ReadsTheSystemsFiles) {
+  EXPECT_EQ(parse_mem_available("MemTotal:  100 kB\nMemAvailable:    2048 kB\n"), 2048 * 1024);
+  EXPECT_EQ(parse_mem_available("MemTotal: 100 kB\n"), std::nullopt);
+  EXPECT_EQ(control_group_room("max\n", "500\n", ""), std::nullopt);
+  EXPECT_EQ(control_group_room("", "", ""), std::nullopt);
+  EXPECT_EQ(control_group_room("1000\n", "700\n", "anon 5\ninactive_file 100\nactive_file 50\n"),
+            450);
+  EXPECT_GT(available_memory().value_or(1), 0);
+}
+
+}  // namespace
+}  // namespace laurel::train
