@@ -75,16 +75,22 @@ std::vector<std::string> names_of(const std::vector<const CLI::App*>& commands) 
   return names;
 }
 
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) names.push_back(option->get_name());
+  return names;
+}
+
 // One sentence for words that no command or option takes.
 std::string unknown_word_text(const CLI::App& app, const std::vector<std::string>& words) {
   const CLI::App& chosen = chosen_command(app);
-  std::vector<std::string> known = names_of(commands_of(chosen));
-  const std::string kind = known.empty() ? "option" : "command";
-  if (known.empty()) {
-    for (const CLI::Option* option : chosen.get_options()) known.push_back(option->get_name());
-  }
+  const std::vector<std::string> commands = names_of(commands_of(chosen));
+  const std::vector<std::string> options = option_names(chosen);
   for (const std::string& word : words) {
     const std::string name = word.substr(0, word.find('='));
+    const bool is_command = !commands.empty() && !name.starts_with("-");
+    const std::vector<std::string>& known = is_command ? commands : options;
+    const std::string kind = is_command ? "command" : "option";
     const std::string hint = nearest_name(name, known);
     const std::string place = path_of(chosen);
     return fmt::format("{}: unknown {} {}{}", place, kind, name,
@@ -114,11 +120,9 @@ void select_isa_from_environment() {
   }
 }
 
-// The command's part of docs/options.md; of a command of commands, each of them.
-void append_markdown(std::string& text, const CLI::App& command) {
-  const std::vector<const CLI::App*> commands = commands_of(command);
-  for (const CLI::App* inner : commands) append_markdown(text, *inner);
-  if (!commands.empty()) return;
+// A command that only leads to others has no section.
+void append_own_markdown(std::string& text, const CLI::App& command) {
+  if (command.get_options().size() == 1) return;  // --help
   text += fmt::format("\n## {}\n\n{}.\n\n    {}\n\n| option | meaning | default |\n|---|---|---|\n",
                       path_of(command), command.get_description(), example_of(command));
   for (const CLI::Option* option : command.get_options()) {
@@ -128,6 +132,12 @@ void append_markdown(std::string& text, const CLI::App& command) {
                         flag ? "" : " " + option->get_type_name(), option->get_description(),
                         option->get_required() ? "required" : option->get_default_str());
   }
+}
+
+// The command's part of docs/options.md: its own options, then its commands.
+void append_markdown(std::string& text, const CLI::App& command) {
+  append_own_markdown(text, command);
+  for (const CLI::App* inner : commands_of(command)) append_markdown(text, *inner);
 }
 
 void print_error(std::string_view text) { fmt::print(stderr, "laurel: error: {}\n", text); }
@@ -157,6 +167,9 @@ std::unique_ptr<CLI::App> make_app() {
   add_mini(*app);
   add_data(*app);
   add_train(*app);
+  add_sweep(*app);
+  add_publish(*app);
+  add_card(*app);
   add_report(*app);
   CLI::App* options = app->add_subcommand("options", "Print docs/options.md")->group("");
   options->callback([app = app.get()] { fmt::print("{}", options_markdown(*app)); });

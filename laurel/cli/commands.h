@@ -16,6 +16,9 @@ void add_explain(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_mini(CLI::App& app);
 void add_data(CLI::App& app);
+void add_sweep(CLI::App& app);
+void add_publish(CLI::App& app);
+void add_card(CLI::App& app);
 void add_report(CLI::App& app);
 void add_train(CLI::App& app);
 
