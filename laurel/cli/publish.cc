@@ -51,8 +51,8 @@ void run_publish(const FamilyOptions& options, const std::string& to, const CLI:
   for (const publish::PublishedRevision& revision : published) {
     fmt::print("{}@{}  {}  {}\n", repo_id, revision.revision, revision.commit, revision.run);
   }
-  fmt::print(stderr, "{}: {} revisions; HF_HUB_CACHE={} laurel score --model {}\n",
-             repository.folder().string(), published.size(), to, repo_id);
+  fmt::print(stderr, "{}: {} revisions; set HF_HUB_CACHE={} to load them\n",
+             repository.folder().string(), published.size(), to);
 }
 
 // The repository that a path stands for: itself, or the only one (or the named one) of a cache.
