@@ -76,17 +76,13 @@ class Runner {
     }
   }
 
-  // Jobs that were running when an earlier sweep died: done after all, or to be done again.
+  // Jobs that were running when an earlier sweep died: fill() finds out how far they came.
   void take_up() {
     for (const Job& job : records_.jobs()) {
       if (job.status != JobStatus::kRunning) continue;
       launcher_.settle(log_path(job), static_cast<pid_t>(job.pid));
       if (job.kind == JobKind::kEvaluate) remove_unfinished(evaluation_path(job));
-      if (keep_result(job, job.seconds)) {
-        ++done_;
-      } else {
-        records_.set_queued(job.name);
-      }
+      records_.set_queued(job.name);
     }
   }
 
@@ -94,7 +90,7 @@ class Runner {
     while (!result_.stopped && active_.size() < static_cast<std::size_t>(options_.num_jobs)) {
       const std::optional<Job> job = records_.next_job();
       if (!job) return;
-      if (keep_result(*job, job->seconds)) {  // a power failure took its last state back
+      if (keep_result(*job, job->seconds)) {  // done by a process that nobody saw end
         ++done_;
         continue;
       }
