@@ -19,12 +19,13 @@ import common
 
 BAR = 1e-4
 STEPS = 2
+FULL = ["--learning-rate", "1e-5"]
 LORA = ["--lora-rank", "4", "--lora-targets", "q_proj", "--lora-targets", "down_proj", "--freeze-layers", "20",
         "--learning-rate", "1e-3"]
 FORMS = {
-    "all weights, f32": [],
-    "all weights, shards of 100 MB": ["--max-shard-size", "100MB"],
-    "all weights, bf16": ["--dtype", "bf16"],
+    "all weights, f32": FULL,
+    "all weights, shards of 100 MB": [*FULL, "--max-shard-size", "100MB"],
+    "all weights, bf16": [*FULL, "--dtype", "bf16"],
     "adapter": LORA,
     "adapter, merged": [*LORA, "--merge-lora"],
 }
@@ -33,7 +34,7 @@ FORMS = {
 def train(base, data, name, options):
     folder = common.WORK / "export" / name.replace(" ", "-").replace(",", "")
     command = [common.LAUREL, "train", "--model", base, "--data", data, "--output-dir", folder, "--overwrite", "--max-steps", STEPS,
-               "--train-batch-size", "4", "--max-length", "256", "--learning-rate", "1e-5", "--save-minutes", "0", *options]
+               "--train-batch-size", "4", "--max-length", "256", "--save-minutes", "0", *options]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"laurel train failed:\n{done.stderr}")
