@@ -19,7 +19,8 @@ namespace laurel::kernels {
 void linear_input_gradient(ConstMatrix dy, const Weight& weight, Matrix dx, Accumulate accumulate,
                            ThreadPool& pool);
 
-// Adds dyᵀ · x to dw. dy: [rows, out], x: [rows, in], dw: [out, in].
+// Adds dyᵀ · x to dw. dy: [rows, out], x: [rows, in], dw: [out, in]. Each element's chain of fused
+// multiply-adds begins with the old value: rows given in several calls give the bits of one call.
 void linear_weight_gradient(ConstMatrix dy, ConstMatrix x, Matrix dw, ThreadPool& pool);
 
 // Adds the column sums of dy to db: [out].

@@ -34,8 +34,7 @@ class Block {
     num_tiles_ = ceil_div(rows.size(), kTileRows);
     num_panels_ = ceil_div(cols.size(), kPanelCols);
     // Nothing comes after the chain: c itself holds the partial sums.
-    in_place_ = product.result == Result::kContinue ||
-                (product.result == Result::kReplace && product.bias == nullptr);
+    in_place_ = product.result == Result::kReplace && product.bias == nullptr;
   }
 
   void compute() {
@@ -77,43 +76,25 @@ class Block {
     }
   }
 
-  // Rows of a for one tile, to a buffer of fixed strides.
-  TileInput load_rows(Range rows, Range k, float* to) const {
-    const ConstMatrix& a = product_.a;
-    if (product_.a_layout == Layout::kTransposed) {
-      load_columns({a.row(k.begin) + rows.begin, k.size(), rows.size(), a.stride}, to);
-      return TileInput::kColumns;
-    }
+  void load_rows(Range rows, Range k, float* to) const {
     for (std::int64_t r = rows.begin; r < rows.end; ++r, to += kDepthStride)
-      std::memcpy(to, a.row(r) + k.begin, static_cast<std::size_t>(k.size()) * sizeof(float));
-    return TileInput::kRows;
-  }
-
-  static void load_columns(ConstMatrix a, float* to) {
-    const auto bytes = static_cast<std::size_t>(a.cols) * sizeof(float);
-    for (std::int64_t k = 0; k < a.rows; ++k, to += kColumnStride) std::memcpy(to, a.row(k), bytes);
+      std::memcpy(to, product_.a.row(r) + k.begin,
+                  static_cast<std::size_t>(k.size()) * sizeof(float));
   }
 
   void multiply_tile(std::int64_t tile, Range k) {
     const Range part = part_of(rows_.size(), num_tiles_, tile);
     const Range rows{rows_.begin + part.begin, rows_.begin + part.end};
-    HWY_ALIGN float a[kTileInputFloats];
-    const TileFunction function = tile_function(rows.size(), load_rows(rows, k, a));
-    const bool zero = k.begin == 0 && product_.result != Result::kContinue;
-    const Start start = zero ? Start::kZero : Start::kContinue;
+    HWY_ALIGN float a[kTileRows * kDepthStride];
+    load_rows(rows, k, a);
+    const TileFunction function = tile_function(rows.size());
+    const Start start = k.begin == 0 ? Start::kZero : Start::kContinue;
     for (std::int64_t p = 0; p < num_panels_; ++p) {
       const float* panel = panels_ + p * kPanelStride;
       const Range cols{cols_.begin + p * kPanelCols,
                        std::min(cols_.end, cols_.begin + (p + 1) * kPanelCols)};
       if (in_place_) {
-        if (cols.size() == kPanelCols) {
-          float* c = product_.c.row(rows.begin) + cols.begin;
-          function(a, panel, k.size(), c, product_.c.stride, start);
-        } else {
-          if (start == Start::kContinue) copy_to_sums(rows, cols);
-          function(a, panel, k.size(), sums_, kPanelCols, start);
-          copy_from_sums(rows, cols);
-        }
+        multiply_in_place(function, a, panel, k.size(), start, rows, cols);
         continue;
       }
       float* sums = sums_ + (many_steps_ ? (tile * num_panels_ + p) * kTileFloats : 0);
@@ -122,18 +103,17 @@ class Block {
     }
   }
 
-  // The last panel may have fewer columns than a tile.
-  void copy_to_sums(Range rows, Range cols) {
-    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-      std::copy_n(product_.c.row(r) + cols.begin, cols.size(),
-                  sums_ + (r - rows.begin) * kPanelCols);
-    }
-  }
-  void copy_from_sums(Range rows, Range cols) {
-    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-      std::copy_n(sums_ + (r - rows.begin) * kPanelCols, cols.size(),
-                  product_.c.row(r) + cols.begin);
-    }
+  // The last panel may have fewer columns than a tile, which then takes a detour.
+  void multiply_in_place(TileFunction function, const float* a, const float* panel,
+                         std::int64_t depth, Start start, Range rows, Range cols) {
+    float* c = product_.c.row(rows.begin) + cols.begin;
+    const std::int64_t stride = product_.c.stride;
+    if (cols.size() == kPanelCols) return function(a, panel, depth, c, stride, start);
+    for (std::int64_t r = 0; start == Start::kContinue && r < rows.size(); ++r)
+      std::copy_n(c + r * stride, cols.size(), sums_ + r * kPanelCols);
+    function(a, panel, depth, sums_, kPanelCols, start);
+    for (std::int64_t r = 0; r < rows.size(); ++r)
+      std::copy_n(sums_ + r * kPanelCols, cols.size(), c + r * stride);
   }
 
   // Adds bias and the old c to complete sums.

@@ -1,5 +1,5 @@
-// The matrix product behind linear() and its gradients: register tiles over panels of b that are
-// expanded to float32 once per block. See docs/design/kernels.md.
+// The matrix product behind linear() and the gradient of its input: register tiles over panels of b
+// that are expanded to float32 once per block. See docs/design/kernels.md.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,8 @@ namespace laurel::kernels {
 
 enum class Layout { kAsIs, kTransposed };
 
-// What happens to the old c: it is replaced, the product is added to it, or it is where each
-// element's chain of multiply-adds begins.
-enum class Result { kReplace, kAdd, kContinue };
+// Whether the old c is replaced, or added to the product.
+enum class Result { kReplace, kAdd };
 
 // The right factor: kF32, kBF16 or kF16, `stride` elements from one row to the next, any alignment.
 struct StoredMatrix {
@@ -26,8 +25,7 @@ struct StoredMatrix {
 // c = a · b (+ bias in every row). c: [rows, cols]; it overlaps neither factor.
 struct Product {
   std::int64_t depth = 0;
-  ConstMatrix a;  // [rows, depth]; transposed: [depth, rows]
-  Layout a_layout = Layout::kAsIs;
+  ConstMatrix a;   // [rows, depth]
   StoredMatrix b;  // [depth, cols]; transposed: [cols, depth]
   Layout b_layout = Layout::kAsIs;
   const float* bias = nullptr;  // [cols], or null
@@ -35,8 +33,8 @@ struct Product {
   Result result = Result::kReplace;
 };
 
-// Each element is one chain of fused multiply-adds in ascending depth, from 0 or (kContinue) from
-// the old c; then bias, then (kAdd) the old c. Threads divide c.
+// Each element is one chain of fused multiply-adds in ascending depth, from 0; then bias, then the
+// old c. Threads divide c.
 void multiply(const Product& product, ThreadPool& pool);
 
 }  // namespace laurel::kernels

@@ -1,12 +1,12 @@
-// linear() against OpenBLAS's sgemm on the shapes of real models, as a table of speed ratios.
+// linear() and its gradients against OpenBLAS's sgemm on the shapes of real models, as a table of
+// speed ratios.
 //
-// kernels_gemm_bench [--isa NAME] [--threads N] [--rounds N] [--statistic median|min] [--filter
-// TEXT] [--rows 64,256,1024]
-//   [--statistic median|min]
+// kernels_gemm_bench [--op forward|dx|dw|all] [--isa NAME] [--threads N] [--rounds N]
+//   [--statistic median|min] [--filter TEXT] [--rows 64,256,1024]
 // Both run alternately in every round; the figures are medians over the rounds, or the best. With
 // one thread, time is processor time, which other programs disturb less. OpenBLAS multiplies
-// float32; the ratio for bf16 weights is against the same sgemm. It chooses its own instruction set
-// (environment OPENBLAS_CORETYPE).
+// float32; the ratio for bf16 weights is against the same sgemm (a weight's gradient reads no
+// weights). It chooses its own instruction set (environment OPENBLAS_CORETYPE).
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "laurel/base/half.h"
+#include "laurel/kernels/backward.h"
 #include "laurel/kernels/ops.h"
 
 #ifdef LAUREL_HAVE_OPENBLAS
@@ -42,7 +43,13 @@ constexpr Shape kShapes[] = {
     {"Llama-3.1-8B", 4096, 1024}, {"Llama-3.1-8B", 4096, 14336}, {"Llama-3.1-8B", 14336, 4096},
 };
 
+enum class Op { kForward, kInputGradient, kWeightGradient };
+constexpr Op kOps[] = {Op::kForward, Op::kInputGradient, Op::kWeightGradient};
+constexpr const char* kOpNames[] = {"forward", "dx", "dw"};
+const char* op_name(Op op) { return kOpNames[static_cast<std::size_t>(op)]; }
+
 struct Options {
+  std::string op = "forward";
   std::string isa = "best";
   std::string filter;
   std::vector<std::int64_t> rows{64, 256, 1024};
@@ -67,6 +74,7 @@ Options parse(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view key = argv[i];
     const char* value = argv[i + 1];
+    if (key == "--op") options.op = value;
     if (key == "--isa") options.isa = value;
     if (key == "--filter") options.filter = value;
     if (key == "--rows") options.rows = parse_list(value);
@@ -101,85 +109,110 @@ double summarize(std::vector<double> values, const Options& options) {
 // One shape's data, and the multiplications to compare.
 class Case {
  public:
-  Case(const Shape& shape, std::int64_t rows, ThreadPool& pool)
-      : shape_(shape), rows_(rows), pool_(pool) {
+  Case(Op op, const Shape& shape, std::int64_t rows, ThreadPool& pool)
+      : op_(op), in_(shape.in), out_(shape.out), rows_(rows), pool_(pool) {
     std::mt19937 random(7);
     std::uniform_real_distribution<float> uniform(-1, 1);
-    for (std::int64_t i = 0; i < rows * shape.in; ++i) x_.push_back(uniform(random));
-    for (std::int64_t i = 0; i < shape.in * shape.out; ++i) {
+    for (std::int64_t i = 0; i < rows * in_; ++i) x_.push_back(uniform(random));
+    for (std::int64_t i = 0; i < rows * out_; ++i) y_.push_back(uniform(random));
+    for (std::int64_t i = 0; i < in_ * out_; ++i) {
       w_.push_back(uniform(random));
       w_bf16_.push_back(float_to_bf16(w_.back()));
     }
-    y_.resize(static_cast<std::size_t>(rows * shape.out));
   }
 
   void multiply(DType dtype) {
+    const Matrix x{x_.data(), rows_, in_, in_}, y{y_.data(), rows_, out_, out_};
     const void* data = dtype == DType::kF32 ? static_cast<const void*>(w_.data()) : w_bf16_.data();
-    linear({x_.data(), rows_, shape_.in, shape_.in}, {data, dtype, shape_.out, shape_.in}, {},
-           {y_.data(), rows_, shape_.out, shape_.out}, Accumulate::kNo, pool_);
+    const Weight w{data, dtype, out_, in_};
+    switch (op_) {
+      case Op::kForward:
+        return linear(x, w, {}, y, Accumulate::kNo, pool_);
+      case Op::kInputGradient:
+        return linear_input_gradient(y, w, x, Accumulate::kNo, pool_);
+      case Op::kWeightGradient:
+        return linear_weight_gradient(y, x, {w_.data(), out_, in_, in_}, pool_);
+    }
   }
 
   void multiply_openblas() {
 #ifdef LAUREL_HAVE_OPENBLAS
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(rows_),
-                static_cast<int>(shape_.out), static_cast<int>(shape_.in), 1.0f, x_.data(),
-                static_cast<int>(shape_.in), w_.data(), static_cast<int>(shape_.in), 0.0f,
-                y_.data(), static_cast<int>(shape_.out));
+    const int rows = static_cast<int>(rows_), in = static_cast<int>(in_),
+              out = static_cast<int>(out_);
+    switch (op_) {
+      case Op::kForward:
+        return cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, out, in, 1.0f, x_.data(),
+                           in, w_.data(), in, 0.0f, y_.data(), out);
+      case Op::kInputGradient:
+        return cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, in, out, 1.0f,
+                           y_.data(), out, w_.data(), in, 0.0f, x_.data(), in);
+      case Op::kWeightGradient:
+        return cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, in, rows, 1.0f, y_.data(),
+                           out, x_.data(), in, 1.0f, w_.data(), in);
+    }
 #endif
   }
 
-  double gflops() const { return 2e-9 * static_cast<double>(rows_ * shape_.in * shape_.out); }
+  double gflops() const { return 2e-9 * static_cast<double>(rows_ * in_ * out_); }
 
  private:
-  Shape shape_;
-  std::int64_t rows_;
+  Op op_;
+  std::int64_t in_, out_, rows_;
   ThreadPool& pool_;
-  std::vector<float> x_, w_, y_;
+  std::vector<float> x_, y_, w_;
   std::vector<std::uint16_t> w_bf16_;
 };
 
-void compare(const Shape& shape, std::int64_t rows, const Options& options, ThreadPool& pool) {
-  Case data(shape, rows, pool);
-  const std::function<void()> runs[] = {[&] { data.multiply(DType::kF32); },
-                                        [&] { data.multiply(DType::kBF16); },
-                                        [&] { data.multiply_openblas(); }};
-  std::vector<double> times[3];
+void compare(Op op, const Shape& shape, std::int64_t rows, const Options& options,
+             ThreadPool& pool) {
+  Case data(op, shape, rows, pool);
+  std::vector<std::function<void()>> runs{[&] { data.multiply(DType::kF32); },
+                                          [&] { data.multiply_openblas(); }};
+  if (op != Op::kWeightGradient) runs.push_back([&] { data.multiply(DType::kBF16); });
+  std::vector<std::vector<double>> times(runs.size());
   const int repeats = std::max(1, static_cast<int>(2.0 / data.gflops()));
   for (int round = -1; round < options.rounds; ++round) {
-    for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
       const double time = seconds(runs[i], repeats, pool.num_threads() == 1);
       if (round >= 0) times[i].push_back(time);
     }
   }
-  const double f32 = summarize(times[0], options), bf16 = summarize(times[1], options),
-               blas = summarize(times[2], options);
-  std::printf("%-14s %6d %6d %5d  %8.1f %8.1f", shape.model, static_cast<int>(shape.in),
-              static_cast<int>(shape.out), static_cast<int>(rows), data.gflops() / f32,
-              data.gflops() / bf16);
+  std::vector<double> best;
+  for (const std::vector<double>& values : times) best.push_back(summarize(values, options));
+  std::printf("%-7s %-14s %6d %6d %5d  %8.1f", op_name(op), shape.model, static_cast<int>(shape.in),
+              static_cast<int>(shape.out), static_cast<int>(rows), data.gflops() / best[0]);
 #ifdef LAUREL_HAVE_OPENBLAS
-  std::printf("  %8.1f   %5.2f  %5.2f", data.gflops() / blas, blas / f32, blas / bf16);
+  std::printf(" %8.1f   %5.2f", data.gflops() / best[1], best[1] / best[0]);
+  if (best.size() > 2) std::printf("  %8.1f   %5.2f", data.gflops() / best[2], best[1] / best[2]);
+#else
+  if (best.size() > 2) std::printf("  %8.1f", data.gflops() / best[2]);
 #endif
   std::printf("\n");
   std::fflush(stdout);
-  static_cast<void>(blas);
 }
 
 int run(const Options& options) {
   select_isa(options.isa);
   ThreadPool pool(options.threads);
-  std::printf("linear() on %s, %d threads, GFLOP/s (%s of %d)\n", active_isa(), pool.num_threads(),
+  std::printf("%s, %d threads, GFLOP/s (%s of %d)\n", active_isa(), pool.num_threads(),
               options.use_best ? "best" : "medians", options.rounds);
 #ifdef LAUREL_HAVE_OPENBLAS
   openblas_set_num_threads(pool.num_threads());
   std::printf("OpenBLAS: %s, core %s\n", openblas_get_config(), openblas_get_corename());
+  constexpr const char* kColumns = "OpenBLAS   f32/      bf16   bf16/";
+#else
+  constexpr const char* kColumns = "    bf16";
 #endif
-  std::printf("%-14s %6s %6s %5s  %8s %8s  %8s   %5s  %5s\n", "model", "K", "N", "M", "f32", "bf16",
-              "OpenBLAS", "f32/", "bf16/");
-  for (const Shape& shape : kShapes) {
-    const std::string name =
-        std::string(shape.model) + " " + std::to_string(shape.in) + "x" + std::to_string(shape.out);
-    if (name.find(options.filter) == std::string::npos) continue;
-    for (const std::int64_t rows : options.rows) compare(shape, rows, options, pool);
+  std::printf("%-7s %-14s %6s %6s %5s  %8s %s\n", "op", "model", "in", "out", "rows", "f32",
+              kColumns);
+  for (const Op op : kOps) {
+    if (options.op != "all" && options.op != op_name(op)) continue;
+    for (const Shape& shape : kShapes) {
+      const std::string name = std::string(shape.model) + " " + std::to_string(shape.in) + "x" +
+                               std::to_string(shape.out);
+      if (name.find(options.filter) == std::string::npos) continue;
+      for (const std::int64_t rows : options.rows) compare(op, shape, rows, options, pool);
+    }
   }
   return 0;
 }

@@ -1,4 +1,4 @@
-// linear() and its gradients, each one product.
+// linear() and the gradient of its input, each one product.
 #include <cstdint>
 #include <vector>
 
@@ -41,16 +41,6 @@ void linear_input_gradient(ConstMatrix dy, const Weight& weight, Matrix dx, Accu
             .b = stored(weight),
             .c = dx,
             .result = result_of(accumulate)},
-           pool);
-}
-
-void linear_weight_gradient(ConstMatrix dy, ConstMatrix x, Matrix dw, ThreadPool& pool) {
-  multiply({.depth = dy.rows,
-            .a = dy,
-            .a_layout = Layout::kTransposed,
-            .b = {x.data, DType::kF32, x.stride},
-            .c = dw,
-            .result = Result::kContinue},
            pool);
 }
 

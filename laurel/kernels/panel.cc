@@ -183,11 +183,15 @@ void expand_panel(DType dtype, const StoredRows& stored, std::int64_t depth, flo
 template <DType kDType>
 HWY_NOINLINE void widen_typed(const StoredRows& stored, std::int64_t cols, float* panels,
                               std::int64_t panel_stride) {
+  constexpr std::int64_t kRowsAhead = 8;  // short runs of bytes far apart, as above
   const std::int64_t whole = cols / kPanelCols;
   for (std::int64_t k = 0; k < stored.rows; ++k) {
     const unsigned char* from = stored.data + k * stored.row_bytes;
     float* to = panels + k * kPanelCols;
     for (std::int64_t p = 0; p < whole; ++p) {
+      const unsigned char* ahead = from + kRowsAhead * stored.row_bytes;
+      hwy::Prefetch(ahead);
+      if (kPanelCols * dtype_size(kDType) > 64) hwy::Prefetch(ahead + 64);
       widen_row<kDType>(from, to);
       from += kPanelCols * dtype_size(kDType);
       to += panel_stride;

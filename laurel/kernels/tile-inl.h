@@ -36,10 +36,6 @@ constexpr std::int64_t kDepthStride = kMaxDepth + 16;
 
 // Distance between columns of an `a` that lies transposed.
 constexpr std::int64_t kColumnStride = kTileRows > 8 ? 16 : 8;
-// Room for any `a`.
-constexpr std::int64_t kTileInputFloats = kTileRows * kDepthStride > kColumnStride* kMaxDepth
-                                              ? kTileRows* kDepthStride
-                                              : kColumnStride* kMaxDepth;
 
 enum class Start { kZero, kContinue };
 // Whether a[r, k] lies at r · kDepthStride + k, or at k · kColumnStride + r.
