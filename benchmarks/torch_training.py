@@ -7,16 +7,16 @@ rejected), AdamW over all parameters (betas 0.9 and 0.999, weight decay 0.01, ep
 import time
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, get_linear_schedule_with_warmup
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, get_linear_schedule_with_warmup
 
 PAD = 0  # <|endoftext|>: a token of its own that no rendered conversation of this tokenizer holds
 
 
 def load(model_dir):
     """(model, tokenizer), ready to train."""
-    model = AutoModelForSequenceClassification.from_pretrained(model_dir, num_labels=1, dtype=torch.float32)
-    model.config.pad_token_id = PAD
-    model.config.use_cache = False
+    # Before the model is built: its embedding never trains the row of the pad token that it is built with.
+    config = AutoConfig.from_pretrained(model_dir, num_labels=1, pad_token_id=PAD, use_cache=False)
+    model = AutoModelForSequenceClassification.from_pretrained(model_dir, config=config, dtype=torch.float32)
     return model.train(), AutoTokenizer.from_pretrained(model_dir)
 
 

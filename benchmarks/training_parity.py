@@ -32,7 +32,7 @@ def reference(model_dir, pairs, options):
 def laurel(model_dir, pairs, options):
     """The same of `laurel train`."""
     run, _, _ = common.train(
-        model_dir, pairs, "training-parity", learning_rate=options.learning_rate, train_batch_size=options.batch_size,
+        model_dir, pairs, "training-parity", learning_rate=options.learning_rate, max_grad_norm=0, train_batch_size=options.batch_size,
         max_steps=options.steps, max_length=options.max_length, adam_epsilon=1e-5, weight_decay=0.01,
         lr_scheduler_type="linear", **common.options_of(options.laurel))
     losses = [row["loss"] for row in common.read_jsonl(run / "metrics.jsonl")]
