@@ -26,10 +26,11 @@
 #include "laurel/hub/resolve.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/model/config.h"
+#include "laurel/model/trainable_weights.h"
 #include "laurel/model/weights.h"
 #include "laurel/report/training_report.h"
 #include "laurel/train/memory_plan.h"
-#include "laurel/train/micro_batch.h"
+#include "laurel/train/objective.h"
 
 namespace laurel::cli {
 namespace {
@@ -91,6 +92,11 @@ struct Sets {
 data::TrainingSet hold_out(data::TrainingSet& set, double share, std::uint64_t seed) {
   const std::size_t count = set.examples.size();
   const auto wanted = static_cast<std::size_t>(share * static_cast<double>(count));
+  if (wanted == 0 || wanted == count) {
+    throw UserError(
+        "option eval-split: expected a share that holds out some of {} examples, got {}", count,
+        share);
+  }
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
   Random(seed, "held out").shuffle(order);
@@ -160,19 +166,29 @@ class TrainRun {
       fmt::print("{}: the run is finished\n", options_.output_dir);
       return;
     }
+    check_before_reading();
     read_benchmarks();
     sets_ = build_sets(options_, base_, encoder_, pool_);
     plan_memory();
-    write_file(directory_.path() / "run.yaml", to_yaml(effective_));
-    write_file(directory_.path() / "data_summary.json", to_text(sets_.training.summary));
     model::ModelConfig config = base_.config;
     if (!is_adapter()) config.vocab_size = base_.pad.vocab_size;
     model::TrainableModel model(config, std::move(base_.tensors), options_.model_options, pool_);
+    // From here on the run exists: what follows is no fault of its input.
+    directory_.clear_for_overwrite();
+    train::check_same_run(directory_, identity());
+    write_file(directory_.path() / "run.yaml", to_yaml(effective_));
+    write_file(directory_.path() / "data_summary.json", to_text(sets_.training.summary));
     train_model(model);
   }
 
  private:
   bool is_adapter() const { return options_.model_options.lora && !options_.merge_lora; }
+
+  // What is wrong whatever the data are is told before they are tokenized.
+  void check_before_reading() const {
+    train::check_run_options(options_.run, 1);
+    model::check_options(base_.config, options_.model_options);
+  }
 
   void read_benchmarks() {
     if (options_.benchmarks.size() == 1) {
@@ -185,25 +201,18 @@ class TrainRun {
     }
   }
 
-  // The rows of the largest pack that any order of the examples can give.
-  std::pair<std::int64_t, std::int64_t> largest_rows() const {
-    std::int64_t example = 0;
-    for (const data::TrainingSet* set : {&sets_.training, &sets_.evaluation}) {
-      for (const data::TrainingExample& item : set->examples) {
-        example = std::max(example, data::computed_tokens(item));
-      }
-    }
-    const train::RunOptions& run = options_.run;
-    const std::int64_t together =
-        (run.batch_size + run.accumulation_steps - 1) / run.accumulation_steps;
-    return {std::max(example, std::min(run.batch_tokens, together * example)), example};
-  }
-
   void plan_memory() {
     const auto available = train::available_memory();
     train::MemoryQuestion question{base_.config, options_.model_options};
     question.stored = most_stored(base_.tensors);
-    std::tie(question.largest_pack, question.largest_example) = largest_rows();
+    const train::RunOptions& run = options_.run;
+    question.largest_pack =
+        train::largest_pack_rows(sets_.training, train::examples_together(run), run.batch_tokens);
+    question.largest_example = train::largest_pack_rows(sets_.training, 1, 1);
+    question.largest_evaluated =
+        benchmarks_.empty() ? train::largest_pack_rows(sets_.evaluation, train::kEvaluatedTogether,
+                                                       run.batch_tokens)
+                            : run.batch_tokens;
     question.choose_recompute = options_.recompute == "auto";
     question.options.recompute = options_.recompute == "block"       ? model::Recompute::kBlock
                                  : options_.recompute == "attention" ? model::Recompute::kAttention

@@ -8,15 +8,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "laurel/base/checked.h"
 #include "laurel/base/error.h"
 #include "laurel/base/progress.h"
+#include "laurel/train/file_lock.h"
 
 namespace laurel::train {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kTemporary = ".frozen-";
 
 [[noreturn]] void fail(const fs::path& path, const char* action) {
   throw IoError("{}: cannot {}: {}", path.string(), action, std::strerror(errno));
@@ -52,6 +56,17 @@ void check_room(const fs::path& directory, std::int64_t bytes) {
         "--cache-dir may name another disk",
         directory.string(), format_bytes(static_cast<std::uint64_t>(bytes)),
         format_bytes(space.available));
+  }
+}
+
+void remove_abandoned(const fs::path& directory) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const fs::path& path = entry.path();
+    if (!path.filename().string().starts_with(kTemporary) || path.extension() != ".tmp") continue;
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) continue;  // gone meanwhile, or somebody else's
+    if (try_lock(descriptor, path)) ::unlink(path.c_str());
+    ::close(descriptor);
   }
 }
 
@@ -94,13 +109,24 @@ void FrozenCache::open_file() {
       return;
     }
   }
+  remove_abandoned(options_.directory);
   check_room(options_.directory, num_bytes());
-  temporary_ = options_.directory / fmt::format(".frozen-{}.tmp", ::getpid());
-  descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) fail(temporary_, "create");
+  create_temporary();
   if (options_.key.empty()) {  // nameless: the system frees it when the process ends
     ::unlink(temporary_.c_str());
     temporary_.clear();
+  }
+}
+
+// Locked, so that others can tell it from one that was abandoned.
+void FrozenCache::create_temporary() {
+  for (int number = 0; descriptor_ < 0; ++number) {
+    temporary_ = options_.directory / fmt::format("{}{}-{}.tmp", kTemporary, ::getpid(), number);
+    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (descriptor_ < 0 && errno != EEXIST) fail(std::exchange(temporary_, {}), "create");
+    if (descriptor_ >= 0 && !try_lock(descriptor_, temporary_)) {  // somebody is tidying up
+      ::close(std::exchange(descriptor_, -1));
+    }
   }
 }
 

@@ -27,6 +27,7 @@ class FrozenCache {
  public:
   // Throws IoError when the file cannot be made, or when the disk has not room for it (both numbers
   // in the text). A complete file of the key is used as it is; one of another size is made anew.
+  // What killed processes had begun in the directory is removed.
   FrozenCache(const data::TrainingSet& set, std::int64_t hidden_size,
               const FrozenCacheOptions& options);
   ~FrozenCache();
@@ -43,6 +44,7 @@ class FrozenCache {
  private:
   bool holds_all(const MicroBatch& batch) const;
   void open_file();
+  void create_temporary();
   void read_rows(const MicroBatch& batch);
   void write_rows(const MicroBatch& batch);
 

@@ -5,11 +5,14 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <numeric>
 #include <sstream>
 #include <vector>
 
 #include "laurel/base/error.h"
 #include "laurel/base/progress.h"
+#include "laurel/data/summary.h"
 
 namespace laurel::train {
 namespace {
@@ -133,6 +136,21 @@ std::string_view to_string(model::Recompute recompute) {
   return "?";
 }
 
+std::int64_t largest_pack_rows(const data::TrainingSet& set, std::int64_t together,
+                               std::int64_t max_tokens) {
+  std::vector<std::int64_t> sizes;
+  for (const data::TrainingExample& example : set.examples) {
+    sizes.push_back(data::computed_tokens(example));
+  }
+  if (sizes.empty()) return 0;
+  const auto count = std::min(static_cast<std::size_t>(together), sizes.size());
+  std::partial_sort(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count), sizes.end(),
+                    std::greater<>());
+  const std::int64_t sum = std::accumulate(
+      sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count), std::int64_t{0});
+  return std::max(sizes.front(), std::min(sum, max_tokens));
+}
+
 MemoryNeed memory_need(const MemoryQuestion& question, model::Recompute recompute,
                        std::int64_t rows) {
   model::TrainableOptions options = question.options;
@@ -140,7 +158,8 @@ MemoryNeed memory_need(const MemoryQuestion& question, model::Recompute recomput
   const model::TrainingMemory memory =
       model::TrainableModel::memory(question.config, options, question.stored);
   return {memory.weight_bytes, memory.gradient_bytes, 2 * memory.gradient_bytes,
-          rows * (memory.bytes_per_row + memory.temporary_bytes_per_row)};
+          std::max(rows * (memory.bytes_per_row + memory.temporary_bytes_per_row),
+                   question.largest_evaluated * memory.temporary_bytes_per_row)};
 }
 
 model::Recompute plan_memory(const MemoryQuestion& question) {

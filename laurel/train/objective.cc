@@ -7,9 +7,6 @@
 namespace laurel::train {
 namespace {
 
-// Examples that evaluate() plans packs of at once.
-constexpr std::int64_t kEvaluatedTogether = 64;
-
 double pair_accuracy(std::span<const double> rewards) {
   std::int64_t right = 0, pairs = 0;
   for (std::size_t i = 0; i < rewards.size(); ++i) {

@@ -42,6 +42,9 @@ ObjectiveSums add_gradients(model::TrainableModel& model, const data::TrainingSe
                             std::span<const std::int64_t> examples, const LossOptions& loss,
                             const MicroBatchOptions& cut, FrozenCache* cache, ThreadPool& pool);
 
+// Examples that evaluate() plans packs of at once.
+constexpr std::int64_t kEvaluatedTogether = 64;
+
 // Over the whole set.
 ObjectiveSums evaluate(const model::TrainableModel& model, const data::TrainingSet& set,
                        const LossOptions& loss, std::int64_t max_tokens, ThreadPool& pool);

@@ -21,21 +21,16 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-void check_not_negative(const char* name, double value) {
-  if (!(value >= 0)) throw UserError("option {}: expected 0 or more, got {}", name, value);
+void check_at_least(double least, const char* name, double value) {
+  if (!(value >= least)) {
+    throw UserError("option {}: out of range, expected {} or more, got {}", name, least, value);
+  }
 }
 
-void check_options(const RunOptions& options) {
-  check_loss_options(options.loss);
-  check_not_negative("max-steps", static_cast<double>(options.max_steps));
-  check_not_negative("eval-steps", static_cast<double>(options.eval_steps));
-  check_not_negative("save-steps", static_cast<double>(options.save_steps));
-  check_not_negative("save-minutes", options.save_minutes);
-  if (options.accumulation_steps < 1 || options.batch_tokens < 1) {
-    throw UserError(
-        "options gradient-accumulation-steps and batch-tokens: expected 1 or more, got {} and {}",
-        options.accumulation_steps, options.batch_tokens);
-  }
+RunLength checked_length(const RunOptions& options, const data::TrainingSet& set) {
+  const auto num_examples = static_cast<std::int64_t>(set.examples.size());
+  check_run_options(options, num_examples);
+  return run_length(options, num_examples);
 }
 
 schema::StepMetrics metrics_of(const ObjectiveSums& sums) {
@@ -60,12 +55,11 @@ class Run {
         parts_(std::move(parts)),
         directory_(directory),
         pool_(pool),
-        length_(run_length(options, static_cast<std::int64_t>(parts_.training.examples.size()))),
+        length_(checked_length(options, parts_.training)),
         num_steps_(num_steps(length_)),
         schedule_(options.schedule, length_),
         sampler_(options.sampler, length_),
         optimizer_(parts_.model.parameters(), options.optimizer) {
-    check_options(options_);
     cut_ = {options.accumulation_steps, options.batch_tokens,
             parts_.model.options().freeze_layers > 0};
   }
@@ -85,8 +79,7 @@ class Run {
     const std::vector<std::int64_t> steps = checkpoint_steps(directory_.checkpoints());
     state_.identity = parts_.identity;
     if (!steps.empty()) {
-      check_identity(read_state(directory_.checkpoints(), steps.back()).identity, parts_.identity,
-                     directory_.path());
+      check_same_run(directory_, parts_.identity);
       state_ = read_checkpoint(directory_.checkpoints(), steps.back(), parts_.model.parameters(),
                                optimizer_);
       const Json evaluations = {{"evaluations", state_.evaluations}};
@@ -272,6 +265,27 @@ class Run {
 
 RunLength run_length(const RunOptions& options, std::int64_t num_examples) {
   return {num_examples, options.batch_size, options.num_epochs, options.max_steps};
+}
+
+void check_run_options(const RunOptions& options, std::int64_t num_examples) {
+  check_loss_options(options.loss);
+  check_optimizer_options(options.optimizer);
+  check_at_least(0, "max-steps", static_cast<double>(options.max_steps));
+  check_at_least(0, "eval-steps", static_cast<double>(options.eval_steps));
+  check_at_least(0, "save-steps", static_cast<double>(options.save_steps));
+  check_at_least(0, "save-minutes", options.save_minutes);
+  check_at_least(1, "keep-checkpoints", static_cast<double>(options.keep_checkpoints));
+  check_at_least(0, "logging-steps", static_cast<double>(options.logging_steps));
+  check_at_least(1, "gradient-accumulation-steps", static_cast<double>(options.accumulation_steps));
+  check_at_least(1, "batch-tokens", static_cast<double>(options.batch_tokens));
+  Schedule(options.schedule, run_length(options, num_examples));
+}
+
+void check_same_run(const RunDirectory& directory, const Json& identity) {
+  const std::vector<std::int64_t> steps = checkpoint_steps(directory.checkpoints());
+  if (steps.empty()) return;
+  check_identity(read_state(directory.checkpoints(), steps.back()).identity, identity,
+                 directory.path());
 }
 
 RunOutcome run(const RunOptions& options, RunParts parts, const RunDirectory& directory,

@@ -62,6 +62,17 @@ struct RunOutcome {
 // Steps of a run with these options over so many examples.
 RunLength run_length(const RunOptions& options, std::int64_t num_examples);
 
+// Examples that a micro-batch may hold.
+inline std::int64_t examples_together(const RunOptions& options) {
+  return (options.batch_size - 1) / options.accumulation_steps + 1;
+}
+
+// Throws UserError naming the option that is out of range, before anything is written.
+void check_run_options(const RunOptions& options, std::int64_t num_examples);
+
+// Throws UserError if the directory holds a checkpoint of a run with another identity.
+void check_same_run(const RunDirectory& directory, const Json& identity);
+
 // Trains, from the last checkpoint if the directory holds one. Weights after a resume have the bits
 // of a run that was never stopped. Throws UserError for options out of range or other than the
 // run's, and for losses or gradients that are not finite (naming the rows); IoError for a disk that

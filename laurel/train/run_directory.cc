@@ -1,7 +1,6 @@
 #include "laurel/train/run_directory.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +10,7 @@
 
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
+#include "laurel/train/file_lock.h"
 
 namespace laurel::train {
 namespace {
@@ -50,6 +50,13 @@ bool is_unfinished(const fs::path& path) {
          ending.find_first_not_of("0123456789-", 1) == std::string::npos;
 }
 
+// The topmost directory that is yet to be made for `path`; empty if it is there.
+fs::path topmost_missing(const fs::path& path) {
+  fs::path missing;
+  for (fs::path at = path; !at.empty() && !fs::exists(at); at = at.parent_path()) missing = at;
+  return missing;
+}
+
 // What a killed process had begun to write. The lock says that nobody is writing now.
 void remove_leftovers(const fs::path& directory) {
   std::error_code error;
@@ -60,9 +67,11 @@ void remove_leftovers(const fs::path& directory) {
 
 }  // namespace
 
-RunDirectory::RunDirectory(fs::path path, StartMode mode) : path_(std::move(path)) {
+RunDirectory::RunDirectory(fs::path path, StartMode mode) : path_(std::move(path)), mode_(mode) {
   if (path_.empty()) throw UserError("option output-dir: missing, expected a directory name");
+  if (!path_.has_filename()) path_ = path_.parent_path();  // a slash at the end
   std::error_code error;
+  first_made_ = topmost_missing(path_);
   fs::create_directories(path_, error);
   if (!fs::is_directory(path_)) {
     throw IoError("{}: cannot create directory: {}", path_.string(), error.message());
@@ -72,6 +81,7 @@ RunDirectory::RunDirectory(fs::path path, StartMode mode) : path_(std::move(path
   remove_leftovers(path_ / "evaluations");
   if (mode == StartMode::kResume || is_empty_but_for_lock(path_)) return;
   if (!holds_run()) {
+    fs::remove(path_ / kLock, error);
     throw UserError("{}: holds files that are no training run, expected a new or empty directory",
                     path_.string());
   }
@@ -81,8 +91,9 @@ RunDirectory::RunDirectory(fs::path path, StartMode mode) : path_(std::move(path
         "with it, --overwrite starts anew",
         path_.string());
   }
-  clear_run();
 }
+
+RunDirectory::~RunDirectory() { leave_no_trace(); }
 
 RunDirectory::Descriptor::~Descriptor() {
   if (value >= 0) ::close(value);
@@ -92,8 +103,22 @@ void RunDirectory::lock() {
   const fs::path file = path_ / kLock;
   lock_.value = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_.value < 0) throw IoError("{}: cannot create: {}", file.string(), std::strerror(errno));
-  if (::flock(lock_.value, LOCK_EX | LOCK_NB) != 0) {
+  if (!try_lock(lock_.value, file)) {
     throw UserError("{}: another process is training there", path_.string());
+  }
+}
+
+void RunDirectory::leave_no_trace() noexcept {
+  std::error_code error;
+  try {
+    if (!is_empty_but_for_lock(path_)) return;
+  } catch (const fs::filesystem_error&) {  // removed by the user meanwhile
+    return;
+  }
+  fs::remove(path_ / kLock, error);
+  if (first_made_.empty()) return;
+  for (fs::path made = path_; fs::remove(made, error) && made != first_made_;) {
+    made = made.parent_path();
   }
 }
 
@@ -108,7 +133,8 @@ bool RunDirectory::is_finished() const {
          schema::RunStatus::kFinished;
 }
 
-void RunDirectory::clear_run() {
+void RunDirectory::clear_for_overwrite() const {
+  if (mode_ != StartMode::kOverwrite) return;
   for (const char* name : kRunFiles) fs::remove_all(path_ / name);
   for (const auto& entry : fs::directory_iterator(path_)) {
     for (const char* prefix : kRunPrefixes) {

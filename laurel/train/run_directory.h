@@ -12,10 +12,12 @@ enum class StartMode { kNew, kResume, kOverwrite };
 class RunDirectory {
  public:
   // Makes the directory if need be and locks it until the object goes. kNew: throws UserError if it
-  // holds a run already, or other files. kOverwrite: removes the run's files, and throws UserError
-  // when there are files but no run. Throws UserError if another process trains there.
+  // holds a run already, or other files. kOverwrite: throws UserError when there are files but no
+  // run. Throws UserError if another process trains there.
   RunDirectory(std::filesystem::path path, StartMode mode);
-  ~RunDirectory() = default;
+  // Leaves no trace of a start that failed before it wrote anything: the lock goes, and the
+  // directories that the constructor made.
+  ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
@@ -23,6 +25,9 @@ class RunDirectory {
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   bool holds_run() const;
+
+  // kOverwrite: removes the files of the run before. Called when all input was found good.
+  void clear_for_overwrite() const;
 
   // run.json.
   void write_record(const schema::RunRecord& record) const;
@@ -37,9 +42,11 @@ class RunDirectory {
   };
 
   void lock();
-  void clear_run();
+  void leave_no_trace() noexcept;
 
   std::filesystem::path path_;
+  StartMode mode_;
+  std::filesystem::path first_made_;  // the topmost directory that the constructor made; or empty
   Descriptor lock_;
 };
 

@@ -19,7 +19,12 @@ TEST(RunDirectory, ARunIsNotStartedOver) {
                 RunDirectory(path, StartMode::kNew);
               }).ends_with("--resume goes on with it, --overwrite starts anew"));
   EXPECT_TRUE(RunDirectory(path, StartMode::kResume).holds_run());
-  EXPECT_FALSE(RunDirectory(path, StartMode::kOverwrite).holds_run());
+  {
+    const RunDirectory again(path, StartMode::kOverwrite);
+    EXPECT_TRUE(again.holds_run());  // until its input is known to be good
+    again.clear_for_overwrite();
+    EXPECT_FALSE(again.holds_run());
+  }
   EXPECT_FALSE(std::filesystem::exists(path / "metrics.jsonl"));
   EXPECT_TRUE(std::filesystem::exists(path / "mine.txt"));
 }
@@ -32,6 +37,17 @@ TEST(RunDirectory, FoldersOfOthersAreLeftAlone) {
                     .ends_with("holds files that are no training run, expected a new or empty "
                                "directory"));
   }
+}
+
+TEST(RunDirectory, AStartThatWroteNothingLeavesNothing) {
+  const TestFolder folder;
+  { const RunDirectory directory(folder / "runs/first/", StartMode::kNew); }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  std::filesystem::create_directory(folder / "mine");
+  { const RunDirectory directory(folder / "mine", StartMode::kNew); }
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "mine"));
+  RunDirectory(folder / "runs/first", StartMode::kNew).write_record({});
+  EXPECT_TRUE(std::filesystem::exists(folder / "runs/first/run.json"));
 }
 
 TEST(RunDirectory, OneProcessAtATime) {
