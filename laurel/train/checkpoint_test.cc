@@ -1,9 +1,6 @@
 #include "laurel/train/checkpoint.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-
-#include <csignal>
 
 #include "laurel/base/error.h"
 #include "laurel/base/test_support.h"
@@ -11,25 +8,6 @@
 
 namespace laurel::train {
 namespace {
-
-// A file may not grow beyond this many bytes while the object lives: what a full disk does to us.
-class SmallDisk {
- public:
-  explicit SmallDisk(rlim_t bytes) {
-    ::getrlimit(RLIMIT_FSIZE, &old_);
-    const rlimit small = {bytes, old_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &small);
-    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
-  }
-  ~SmallDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-
- private:
-  rlimit old_;
-  void (*old_handler_)(int);
-};
 
 class CheckpointTest : public testing::Test {
  protected:

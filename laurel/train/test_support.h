@@ -2,9 +2,11 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -36,6 +38,25 @@ class TestFolder {
 
  private:
   std::filesystem::path path_;
+};
+
+// A file may not grow beyond this many bytes while the object lives: what a full disk does to us.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit small = {bytes, old_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~SmallDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+
+ private:
+  rlimit old_;
+  void (*old_handler_)(int);
 };
 
 inline Json tiny_config() {
