@@ -21,27 +21,12 @@ const std::set<std::string>& start_options() {
 
 // Free to change on resume. The data's and the base's contents are compared by fingerprint.
 const std::set<std::string>& free_options() {
-  static const std::set<std::string> names = {"output-dir",
-                                              "model",
-                                              "data",
-                                              "threads",
-                                              "cache-dir",
-                                              "recompute",
-                                              "save-steps",
-                                              "save-minutes",
-                                              "keep-checkpoints",
-                                              "logging-steps",
-                                              "eval-steps",
-                                              "eval-data",
-                                              "eval-benchmark",
-                                              "eval-benchmark-data",
-                                              "export-epochs",
-                                              "skip-nonfinite",
-                                              "dtype",
-                                              "max-shard-size",
-                                              "merge-lora",
-                                              "skip-bad-rows",
-                                              "decontaminate"};
+  static const std::set<std::string> names = {
+      "output-dir",    "model",          "data",         "threads",          "cache-dir",
+      "recompute",     "save-steps",     "save-minutes", "keep-checkpoints", "logging-steps",
+      "eval-steps",    "eval-on-start",  "eval-data",    "eval-benchmark",   "eval-benchmark-data",
+      "export-epochs", "skip-nonfinite", "dtype",        "max-shard-size",   "merge-lora",
+      "skip-bad-rows", "decontaminate"};
   return names;
 }
 
@@ -148,6 +133,8 @@ void add_evaluation_options(CLI::App& command, TrainOptions& options) {
       "Share of the mix that is held out, if there is no --eval-data", "X");
   add(command, "--eval-steps", options.run.eval_steps,
       "Evaluate every so many steps, and at the end; 0: at the end", "N");
+  command.add_flag("--eval-on-start", options.run.eval_on_start,
+                   "Evaluate before the first step too");
   add_list(command, "--eval-benchmark", options.benchmarks,
            "Benchmark of laurel eval to run as well; repeatable", "NAME");
   add_list(command, "--eval-benchmark-data", options.benchmark_data,

@@ -96,6 +96,11 @@ class Run {
     StepLog log(directory_.path(),
                 {num_steps_, state_.step + 1, options_.batch_size, options_.logging_steps});
     last_saved_ = Clock::now();
+    if (options_.eval_on_start && state_.step == 0) {
+      evaluate_held_out();
+      evaluate_benchmarks(log);
+      write_record(schema::RunStatus::kRunning);
+    }
     while (state_.step < num_steps_ && stop.received() == 0) {
       take_step(log);
       const bool improved = evaluate_if_due(log);
@@ -171,30 +176,42 @@ class Run {
   bool is_due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
   bool is_last() const { return state_.step == num_steps_; }
 
+  // The held-out pairs' figures now; none without such pairs.
+  std::optional<ObjectiveSums> evaluate_held_out() {
+    if (parts_.evaluation.examples.empty()) return std::nullopt;
+    const ObjectiveSums sums =
+        evaluate(parts_.model, parts_.evaluation, options_.loss, options_.batch_tokens, pool_);
+    parts_.record.evaluations.push_back({state_.step,
+                                         std::string(schema::kHeldOut),
+                                         sums.mean(sums.accuracy),
+                                         {},
+                                         sums.mean(sums.loss)});
+    return sums;
+  }
+
+  // The last benchmark's overall figure now; none without benchmarks.
+  std::optional<double> evaluate_benchmarks(StepLog& log) {
+    std::optional<double> overall;
+    if (!parts_.run_benchmarks) return overall;
+    log.clear_line();
+    for (schema::RunEvaluation& evaluation : parts_.run_benchmarks(state_.step)) {
+      log.write_benchmark(state_.step, evaluation.benchmark, evaluation.overall);
+      overall = evaluation.overall;
+      parts_.record.evaluations.push_back(std::move(evaluation));
+    }
+    return overall;
+  }
+
   // Writes the step's line, with held-out figures when it is time for them. Returns whether the
-  // model is the best so far.
+  // model is the best so far: by benchmark, or else by held-out pairs.
   bool evaluate_if_due(StepLog& log) {
     const bool due = is_due(options_.eval_steps) || is_last();
-    const bool has_examples = !parts_.evaluation.examples.empty();
+    std::optional<ObjectiveSums> held_out;
+    if (due) held_out = evaluate_held_out();
+    parts_.record.final = log.write(metrics_, held_out ? &*held_out : nullptr);
     std::optional<double> value;
-    if (due && has_examples) {
-      const ObjectiveSums sums =
-          evaluate(parts_.model, parts_.evaluation, options_.loss, options_.batch_tokens, pool_);
-      value = sums.mean(sums.accuracy);
-      parts_.record.evaluations.push_back(
-          {state_.step, std::string(schema::kHeldOut), *value, {}, sums.mean(sums.loss)});
-      parts_.record.final = log.write(metrics_, &sums);
-    } else {
-      parts_.record.final = log.write(metrics_, nullptr);
-    }
-    if (due && parts_.run_benchmarks) {
-      log.clear_line();
-      for (schema::RunEvaluation& evaluation : parts_.run_benchmarks(state_.step)) {
-        log.write_benchmark(state_.step, evaluation.benchmark, evaluation.overall);
-        value = evaluation.overall;
-        parts_.record.evaluations.push_back(std::move(evaluation));
-      }
-    }
+    if (due) value = evaluate_benchmarks(log);
+    if (!value && held_out) value = held_out->mean(held_out->accuracy);
     if (!value || (state_.best_value && *value <= *state_.best_value)) return false;
     state_.best_value = value;
     state_.best_step = state_.step;

@@ -30,6 +30,7 @@ struct RunOptions {
   LossOptions loss;
   bool skip_nonfinite = false;        // leave out updates that are not finite, instead of stopping
   std::int64_t eval_steps = 0;        // evaluate every so many steps, and at the end; 0: at the end
+  bool eval_on_start = false;         // and before the first step
   std::int64_t save_steps = 0;        // checkpoint every so many steps; 0: never
   double save_minutes = 0;            // and when the last one is so old; 0: never
   std::int64_t keep_checkpoints = 2;  // the last ones; the best evaluated one stays besides

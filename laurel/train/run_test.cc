@@ -42,7 +42,7 @@ class RunTest : public testing::Test {
     const RunDirectory directory(folder_ / name, StartMode::kResume);
     RunParts parts{model, set_, held_out_, {{"seed", 1}}, {}, {}, {}};
     parts.run_benchmarks = [&](std::int64_t step) -> std::vector<schema::RunEvaluation> {
-      if (step == dies_after) throw Power();
+      if (dies_after > 0 && step == dies_after) throw Power();
       return {};
     };
     parts.export_model = [&](const std::filesystem::path&, bool) { ++num_exports_; };
@@ -79,6 +79,19 @@ TEST_F(RunTest, LearnsWhatIsBetter) {
   EXPECT_EQ(outcome_.record.status, schema::RunStatus::kFinished);
   EXPECT_EQ(outcome_.record.evaluations.back().benchmark, schema::kHeldOut);
   EXPECT_EQ(num_exports_, 1);
+}
+
+TEST_F(RunTest, EvaluatingBeforeTheFirstStepChangesNoBit) {
+  held_out_ = tiny_set(6);
+  RunOptions options = small_run();
+  const auto expected = train("later", options);
+  ASSERT_EQ(outcome_.record.evaluations.size(), 1u);
+  options.eval_on_start = true;
+  EXPECT_EQ(train("at-once", options), expected);
+  ASSERT_EQ(outcome_.record.evaluations.size(), 2u);
+  EXPECT_EQ(outcome_.record.evaluations[0].step, 0);
+  EXPECT_NEAR(*outcome_.record.evaluations[0].loss, std::log(2.0), 0.2);
+  EXPECT_EQ(lines("at-once").size(), 16u);
 }
 
 TEST_F(RunTest, ARunThatDiedEndsWithTheSameBits) {

@@ -45,8 +45,9 @@ class TrainingOptions(Case):
     def test_benchmarks_run_while_it_trains(self):
         rows, name = self.path("mini.jsonl"), "reward-bench-2"
         self.succeed("mini", "--split", "test", "--size", 30, "--output", rows)
-        record = self.train("--eval-benchmark", name, "--eval-benchmark-data", rows, "--eval-steps", 2)
-        self.assertEqual([(e["step"], e["benchmark"]) for e in record["evaluations"]], [(2, name), (4, name), (5, name)])
+        record = self.train("--eval-benchmark", name, "--eval-benchmark-data", rows, "--eval-steps", 2, "--eval-on-start")
+        self.assertEqual([(e["step"], e["benchmark"]) for e in record["evaluations"]], [(step, name) for step in (0, 2, 4, 5)])
+        self.assertIn(f"{name}: step 0 against step 5", (self.run_folder / "report.html").read_text())
         for evaluation in record["evaluations"]:
             folder = self.run_folder / "evaluations" / f"step-{evaluation['step']:08}-{name}"
             summary = json.loads((folder / "summary.json").read_text())
