@@ -33,4 +33,8 @@ std::string fingerprint(std::string_view bytes) {
   return fingerprinter.digest();
 }
 
+std::uint64_t checksum(std::span<const std::byte> bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
 }  // namespace laurel

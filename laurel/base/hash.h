@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,9 @@ namespace laurel {
 
 // 32 hexadecimal digits.
 std::string fingerprint(std::string_view bytes);
+
+// 64 bits of the same family, for damage of data that are read back.
+std::uint64_t checksum(std::span<const std::byte> bytes);
 
 // Fingerprint of a sequence of byte ranges, as if they were one.
 class Fingerprinter {

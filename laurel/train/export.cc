@@ -1,6 +1,5 @@
 #include "laurel/train/export.h"
 
-#include <array>
 #include <map>
 #include <vector>
 
@@ -20,22 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTemplateFile = "chat_template.jinja";
-
-// What describes the tokenizer, and the terms that a derived model inherits.
-constexpr std::array kCopiedFiles = {"tokenizer.json",
-                                     "tokenizer_config.json",
-                                     "special_tokens_map.json",
-                                     "added_tokens.json",
-                                     "vocab.json",
-                                     "merges.txt",
-                                     "tokenizer.model",
-                                     kTemplateFile,
-                                     "LICENSE",
-                                     "LICENSE.txt",
-                                     "LICENSE.md",
-                                     "USE_POLICY.md",
-                                     "NOTICE",
-                                     "NOTICE.txt"};
 
 const char* torch_name(DType dtype) { return dtype == DType::kBF16 ? "bfloat16" : "float32"; }
 

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "laurel/base/checked.h"
 #include "laurel/base/error.h"
+#include "laurel/base/hash.h"
 #include "laurel/base/progress.h"
 #include "laurel/train/file_lock.h"
 
@@ -21,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTemporary = ".frozen-";
+constexpr std::int64_t kChecksumBytes = sizeof(std::uint64_t);
 
 [[noreturn]] void fail(const fs::path& path, const char* action) {
   throw IoError("{}: cannot {}: {}", path.string(), action, std::strerror(errno));
@@ -78,12 +81,14 @@ FrozenCache::FrozenCache(const data::TrainingSet& set, std::int64_t hidden_size,
       hidden_size_(hidden_size),
       first_row_(1, 0),
       present_(set.examples.size(), false),
+      checksums_(set.examples.size()),
       num_missing_(static_cast<std::int64_t>(set.examples.size())) {
   for (std::int64_t i = 0; i < num_missing_; ++i) {
     first_row_.push_back(checked_add(first_row_.back(), rows_alone(set, i), "frozen states"));
   }
-  checked_mul(first_row_.back(), hidden_size_ * static_cast<std::int64_t>(sizeof(float)),
-              "frozen states");
+  const std::int64_t bytes = checked_mul(
+      first_row_.back(), hidden_size_ * static_cast<std::int64_t>(sizeof(float)), "frozen states");
+  checked_add(bytes, num_missing_ * kChecksumBytes, "frozen states");
   open_file();
 }
 
@@ -92,8 +97,12 @@ FrozenCache::~FrozenCache() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
+std::int64_t FrozenCache::row_offset(std::size_t i) const {
+  return first_row_[i] * hidden_size_ * static_cast<std::int64_t>(sizeof(float));
+}
+
 std::int64_t FrozenCache::num_bytes() const {
-  return first_row_.back() * hidden_size_ * static_cast<std::int64_t>(sizeof(float));
+  return rows_end() + static_cast<std::int64_t>(checksums_.size()) * kChecksumBytes;
 }
 
 void FrozenCache::open_file() {
@@ -102,11 +111,7 @@ void FrozenCache::open_file() {
   if (!options_.key.empty()) {
     path_ = options_.directory / ("frozen-" + options_.key + ".f32");
     if (fs::file_size(path_, error) == static_cast<std::uintmax_t>(num_bytes()) && !error) {
-      descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-      if (descriptor_ < 0) fail(path_, "open");
-      present_.assign(present_.size(), true);
-      num_missing_ = 0;
-      return;
+      return open_complete();
     }
   }
   remove_abandoned(options_.directory);
@@ -118,16 +123,32 @@ void FrozenCache::open_file() {
   }
 }
 
+void FrozenCache::open_complete() {
+  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor_ < 0) fail(path_, "open");
+  transfer_all(::pread, descriptor_, reinterpret_cast<char*>(checksums_.data()),
+               checksums_.size() * sizeof(checksums_[0]), rows_end(), path_, "read");
+  present_.assign(present_.size(), true);
+  num_missing_ = 0;
+}
+
 // Locked, so that others can tell it from one that was abandoned.
 void FrozenCache::create_temporary() {
-  for (int number = 0; descriptor_ < 0; ++number) {
-    temporary_ = options_.directory / fmt::format("{}{}-{}.tmp", kTemporary, ::getpid(), number);
-    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (descriptor_ < 0 && errno != EEXIST) fail(std::exchange(temporary_, {}), "create");
-    if (descriptor_ >= 0 && !try_lock(descriptor_, temporary_)) {  // somebody is tidying up
-      ::close(std::exchange(descriptor_, -1));
+  constexpr int kAttempts = 100;
+  for (int number = 0; number < kAttempts; ++number) {
+    const fs::path path =
+        options_.directory / fmt::format("{}{}-{}.tmp", kTemporary, ::getpid(), number);
+    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (descriptor_ < 0 && errno == EEXIST) continue;
+    if (descriptor_ < 0) fail(path, "create");
+    if (try_lock(descriptor_, path)) {
+      temporary_ = path;
+      return;
     }
+    ::unlink(path.c_str());  // another process, tidying up, was faster
+    ::close(std::exchange(descriptor_, -1));
   }
+  fail(options_.directory, "lock a file in");
 }
 
 bool FrozenCache::holds_all(const MicroBatch& batch) const {
@@ -150,36 +171,45 @@ kernels::ConstMatrix FrozenCache::states(const MicroBatch& batch,
 void FrozenCache::read_rows(const MicroBatch& batch) {
   rows_.resize(batch.pack.tokens.size() * static_cast<std::size_t>(hidden_size_));
   char* out = reinterpret_cast<char*>(rows_.data());
-  const std::int64_t row_bytes = hidden_size_ * static_cast<std::int64_t>(sizeof(float));
   for (const std::int64_t index : batch.examples) {
     const auto i = static_cast<std::size_t>(index);
-    const auto bytes = static_cast<std::size_t>((first_row_[i + 1] - first_row_[i]) * row_bytes);
-    transfer_all(::pread, descriptor_, out, bytes, first_row_[i] * row_bytes, options_.directory,
+    const auto bytes = static_cast<std::size_t>(row_offset(i + 1) - row_offset(i));
+    transfer_all(::pread, descriptor_, out, bytes, row_offset(i), options_.directory,
                  "read states of frozen layers");
+    if (checksum(std::as_bytes(std::span(out, bytes))) != checksums_[i]) {
+      throw UserError("{}: states of example {} are damaged{}",
+                      path_.empty() ? options_.directory.string() : path_.string(), i + 1,
+                      path_.empty() ? "" : "; remove the file");
+    }
     out += bytes;
   }
 }
 
 void FrozenCache::write_rows(const MicroBatch& batch) {
   const char* in = reinterpret_cast<const char*>(rows_.data());
-  const std::int64_t row_bytes = hidden_size_ * static_cast<std::int64_t>(sizeof(float));
   for (const std::int64_t index : batch.examples) {
     const auto i = static_cast<std::size_t>(index);
-    const auto bytes = static_cast<std::size_t>((first_row_[i + 1] - first_row_[i]) * row_bytes);
+    const auto bytes = static_cast<std::size_t>(row_offset(i + 1) - row_offset(i));
     if (!present_[i]) {
-      transfer_all(::pwrite, descriptor_, in, bytes, first_row_[i] * row_bytes, options_.directory,
+      transfer_all(::pwrite, descriptor_, in, bytes, row_offset(i), options_.directory,
                    "write states of frozen layers");
+      checksums_[i] = checksum(std::as_bytes(std::span(in, bytes)));
       present_[i] = true;
       --num_missing_;
     }
     in += bytes;
   }
-  if (num_missing_ == 0 && !path_.empty() && !temporary_.empty()) {
-    if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-      fail(path_, "finish writing");
-    }
-    temporary_.clear();
+  if (num_missing_ == 0 && !temporary_.empty()) finish_file();
+}
+
+// Only complete files get their name.
+void FrozenCache::finish_file() {
+  transfer_all(::pwrite, descriptor_, reinterpret_cast<const char*>(checksums_.data()),
+               checksums_.size() * sizeof(checksums_[0]), rows_end(), path_, "write");
+  if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail(path_, "finish writing");
   }
+  temporary_.clear();
 }
 
 }  // namespace laurel::train

@@ -35,23 +35,31 @@ class FrozenCache {
   FrozenCache& operator=(const FrozenCache&) = delete;
 
   // Rows of a micro-batch that was made with examples_alone, [rows, hidden_size]; valid until the
-  // next call. Throws IoError, also for a full disk.
+  // next call. Throws IoError, also for a full disk, and UserError for damaged rows: every
+  // example's are checked when they are read.
   kernels::ConstMatrix states(const MicroBatch& batch, const model::TrainableModel& model,
                               ThreadPool& pool);
 
+  // Of the complete file: rows, then a checksum of each example's.
   std::int64_t num_bytes() const;
 
  private:
   bool holds_all(const MicroBatch& batch) const;
   void open_file();
+  void open_complete();
   void create_temporary();
   void read_rows(const MicroBatch& batch);
   void write_rows(const MicroBatch& batch);
+  void finish_file();
+  // Bytes of the rows, of all examples or before example i.
+  std::int64_t rows_end() const { return row_offset(present_.size()); }
+  std::int64_t row_offset(std::size_t i) const;
 
   FrozenCacheOptions options_;
   std::int64_t hidden_size_;
-  std::vector<std::int64_t> first_row_;  // [examples + 1] of each example in the file
-  std::vector<bool> present_;            // [examples]
+  std::vector<std::int64_t> first_row_;   // [examples + 1] of each example in the file
+  std::vector<bool> present_;             // [examples]
+  std::vector<std::uint64_t> checksums_;  // [examples]
   std::int64_t num_missing_;
   std::filesystem::path path_;       // of the complete file, if it has a key
   std::filesystem::path temporary_;  // under which it grows

@@ -63,7 +63,7 @@ TEST_F(FrozenCacheTest, GivesTheBitsOfTheModelInAnyBatch) {
   EXPECT_TRUE(files().empty());  // nameless
 }
 
-TEST_F(FrozenCacheTest, ACompleteFileIsReadByTheNextRun) {
+TEST_F(FrozenCacheTest, ACompleteFileIsReadByTheNextRunAndDamageIsTold) {
   const MicroBatch some = batch({4, 1});
   {
     FrozenCache cache = open("k");
@@ -76,12 +76,17 @@ TEST_F(FrozenCacheTest, ACompleteFileIsReadByTheNextRun) {
     fill(cache);
   }
   EXPECT_EQ(files(), (std::vector<std::string>{"frozen-k.f32"}));
+  {
+    FrozenCache cache = open("k");
+    EXPECT_EQ(states(cache, some), model_.frozen_states(some.pack, pool_));
+  }
   std::string bytes = read_file(file());
   const float marked = 42;
   std::memcpy(bytes.data(), &marked, sizeof(marked));
   write_file(file(), bytes);
   FrozenCache cache = open("k");
-  EXPECT_EQ(states(cache, batch({0})).front(), 42);  // read, not computed
+  EXPECT_EQ(error_text<UserError>([&] { states(cache, batch({0})); }),
+            file().string() + ": states of example 1 are damaged; remove the file");
   EXPECT_EQ(states(cache, some), model_.frozen_states(some.pack, pool_));
 }
 

@@ -10,6 +10,7 @@
 
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
+#include "laurel/train/export.h"
 #include "laurel/train/file_lock.h"
 
 namespace laurel::train {
@@ -33,7 +34,8 @@ constexpr std::array kRunFiles = {"run.json",
                                   "config.json",
                                   "adapter_config.json",
                                   "adapter_model.safetensors"};
-constexpr std::array kRunPrefixes = {"events.out.tfevents.", "epoch-", "model"};
+constexpr std::array kRunPrefixes = {"events.out.tfevents.", "epoch-", "model-",
+                                     "model.safetensors"};
 
 bool is_empty_but_for_lock(const fs::path& directory) {
   for (const auto& entry : fs::directory_iterator(directory)) {
@@ -136,6 +138,7 @@ bool RunDirectory::is_finished() const {
 void RunDirectory::clear_for_overwrite() const {
   if (mode_ != StartMode::kOverwrite) return;
   for (const char* name : kRunFiles) fs::remove_all(path_ / name);
+  for (const char* name : kCopiedFiles) fs::remove(path_ / name);
   for (const auto& entry : fs::directory_iterator(path_)) {
     for (const char* prefix : kRunPrefixes) {
       if (entry.path().filename().string().starts_with(prefix)) fs::remove_all(entry.path());

@@ -15,6 +15,7 @@ TEST(RunDirectory, ARunIsNotStartedOver) {
   RunDirectory(path, StartMode::kNew).write_record({});
   write_file(path / "metrics.jsonl", "{}\n");
   write_file(path / "mine.txt", "keep");
+  write_file(path / "chat_template.jinja", "of the run before");
   EXPECT_TRUE(error_text<UserError>([&] {
                 RunDirectory(path, StartMode::kNew);
               }).ends_with("--resume goes on with it, --overwrite starts anew"));
@@ -26,6 +27,7 @@ TEST(RunDirectory, ARunIsNotStartedOver) {
     EXPECT_FALSE(again.holds_run());
   }
   EXPECT_FALSE(std::filesystem::exists(path / "metrics.jsonl"));
+  EXPECT_FALSE(std::filesystem::exists(path / "chat_template.jinja"));
   EXPECT_TRUE(std::filesystem::exists(path / "mine.txt"));
 }
 
