@@ -1,5 +1,7 @@
 #include "laurel/train/memory_plan.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -67,6 +69,15 @@ std::optional<std::int64_t> control_groups_room() {
     }
   }
   return least;
+}
+
+// What the process's own limit on its address space (ulimit -v) leaves.
+std::optional<std::int64_t> address_space_room() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
+  const auto used = number_after(read_small_file("/proc/self/status"), "VmSize:");
+  if (!used) return std::nullopt;
+  return static_cast<std::int64_t>(limit.rlim_cur) - *used * 1024;
 }
 
 MemoryQuestion with_lora(MemoryQuestion question) {
@@ -195,9 +206,11 @@ std::optional<std::int64_t> control_group_room(const std::string& limit, const s
 
 std::optional<std::int64_t> available_memory() {
   const auto system = parse_mem_available(read_small_file("/proc/meminfo"));
-  const auto groups = control_groups_room();
-  if (system && groups) return std::min(*system, *groups);
-  return system ? system : groups;
+  std::optional<std::int64_t> least;
+  for (const auto& room : {system, control_groups_room(), address_space_room()}) {
+    if (room) least = std::min(*room, least.value_or(*room));
+  }
+  return least;
 }
 
 }  // namespace laurel::train

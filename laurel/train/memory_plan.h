@@ -42,8 +42,9 @@ MemoryNeed memory_need(const MemoryQuestion& question, model::Recompute recomput
 // none does: what is needed and for what, what is available, and which options would fit.
 model::Recompute plan_memory(const MemoryQuestion& question);
 
-// Bytes that this process can still get: the least of the system's available memory and what the
-// control groups leave. Nullopt when the system does not say.
+// Bytes that this process can still get: the least of the system's available memory, what the
+// control groups leave, and what its own limit on the address space leaves. Nullopt when the system
+// does not say.
 std::optional<std::int64_t> available_memory();
 
 // For tests: the text of /proc/meminfo, and of a control group's limit, use and memory.stat.

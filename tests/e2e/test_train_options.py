@@ -2,9 +2,10 @@
 
 import json
 import struct
+import subprocess
 
 import tiny
-from support import Case, read_jsonl, write_jsonl
+from support import BINARY, Case, read_jsonl, write_jsonl
 
 
 class TrainingOptions(Case):
@@ -131,6 +132,11 @@ class TrainingOptions(Case):
     def test_what_does_not_fit_into_memory_is_refused_before_the_first_step(self):
         self.refuse_without_trace("--lora-rank", 10**9, says=[
             "training does not fit into memory: expected ", "weights ", "gradients ", "moments ", "with recompute block), got "])
+
+        limited = ["bash", "-c", "ulimit -v 400000; exec \"$@\"", "-", BINARY]
+        done = subprocess.run([*limited, *map(str, self.options("--lora-rank", 20_000))], capture_output=True)
+        self.assertEqual(done.returncode, 2, done.stderr.decode())
+        self.assertIn("training does not fit into memory", done.stderr.decode())
 
     def test_wrong_starts_leave_a_run_as_it_was(self):
         self.train("--save-steps", 2, "--max-steps", 3)
