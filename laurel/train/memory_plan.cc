@@ -15,6 +15,7 @@
 #include "laurel/base/error.h"
 #include "laurel/base/progress.h"
 #include "laurel/data/summary.h"
+#include "laurel/model/weights.h"
 
 namespace laurel::train {
 namespace {
@@ -80,6 +81,14 @@ std::optional<std::int64_t> address_space_room() {
   return static_cast<std::int64_t>(limit.rlim_cur) - *used * 1024;
 }
 
+std::int64_t largest_tensor_bytes(const model::ModelConfig& config) {
+  std::int64_t most = 0;
+  for (const model::ExpectedTensor& tensor : model::expected_tensors(config)) {
+    most = std::max(most, tensor.num_elements());
+  }
+  return most * static_cast<std::int64_t>(sizeof(float));
+}
+
 MemoryQuestion with_lora(MemoryQuestion question) {
   question.options.lora = model::LoraOptions{};
   return question;
@@ -127,10 +136,10 @@ std::vector<std::string> suggestions(const MemoryQuestion& question) {
   }
   throw UserError(
       "training does not fit into memory: expected {} (weights {}, gradients {}, moments {}, "
-      "activations of {} rows {} with recompute {}), got {}{}",
+      "activations of {} rows {} with recompute {}, writing {}), got {}{}",
       size_text(need.total()), size_text(need.weights), size_text(need.gradients),
       size_text(need.moments), format_count(question.largest_pack), size_text(need.activations),
-      to_string(recompute), size_text(question.available), hint);
+      to_string(recompute), size_text(need.writing), size_text(question.available), hint);
 }
 
 }  // namespace
@@ -170,7 +179,8 @@ MemoryNeed memory_need(const MemoryQuestion& question, model::Recompute recomput
       model::TrainableModel::memory(question.config, options, question.stored);
   return {memory.weight_bytes, memory.gradient_bytes, 2 * memory.gradient_bytes,
           std::max(rows * (memory.bytes_per_row + memory.temporary_bytes_per_row),
-                   question.largest_evaluated * memory.temporary_bytes_per_row)};
+                   question.largest_evaluated * memory.temporary_bytes_per_row),
+          largest_tensor_bytes(question.config)};
 }
 
 model::Recompute plan_memory(const MemoryQuestion& question) {

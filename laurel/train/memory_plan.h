@@ -15,7 +15,8 @@ struct MemoryNeed {
   std::int64_t gradients = 0;
   std::int64_t moments = 0;
   std::int64_t activations = 0;  // of the largest pack, or of the largest one that is evaluated
-  std::int64_t total() const { return weights + gradients + moments + activations; }
+  std::int64_t writing = 0;      // the largest tensor as float32, while the model is written
+  std::int64_t total() const { return weights + gradients + moments + activations + writing; }
 };
 
 struct MemoryQuestion {

@@ -131,7 +131,7 @@ class TrainingOptions(Case):
 
     def test_what_does_not_fit_into_memory_is_refused_before_the_first_step(self):
         self.refuse_without_trace("--lora-rank", 10**9, says=[
-            "training does not fit into memory: expected ", "weights ", "gradients ", "moments ", "with recompute block), got "])
+            "training does not fit into memory: expected ", "weights ", "gradients ", "moments ", "with recompute block, writing "])
 
         limited = ["bash", "-c", "ulimit -v 400000; exec \"$@\"", "-", BINARY]
         done = subprocess.run([*limited, *map(str, self.options("--lora-rank", 20_000))], capture_output=True)
