@@ -7,11 +7,11 @@ endif
 .PHONY: help demo test bench parity format build clean
 
 help:
-	@echo 'make demo     build, fetch a small model, score and evaluate it: out/demo/report.html'
+	@echo 'make demo     build, fetch a small model, train, evaluate and publish a reward model: out/demo/report.html'
 	@echo 'make test     everything that CI runs: layers, format, tests, sanitizers, fuzzers'
 	@echo 'make build    the program: build/release/bin/laurel'
 	@echo 'make bench    kernels against OpenBLAS, and the micro-benchmarks'
-	@echo 'make parity   rewards and speed side by side with transformers (needs several GB for torch)'
+	@echo 'make parity   rewards, training and speed side by side with transformers and TRL (needs several GB for torch)'
 	@echo 'make format   clang-format over the sources'
 	@echo 'make clean    remove build/ and out/'
 
