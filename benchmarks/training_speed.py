@@ -82,6 +82,7 @@ def main():
     options = options.parse_args()
     if options.short:
         options.steps, options.runs = 2, 1
+        common.RESULTS = common.WORK  # no figures to keep
     model_dir = common.fixed_head_model("f32")
     results, facts, ok = [], common.machine(), True
     for max_length in map(int, options.max_lengths.split(",")):
