@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -125,8 +127,9 @@ inline void expect_close(Grid2& got, const std::vector<double>& want,
 }
 
 inline bool same_bits(const Grid2& a, const Grid2& b) {
-  return a.values().size() == b.values().size() &&
-         std::memcmp(a.values().data(), b.values().data(), a.values().size() * sizeof(float)) == 0;
+  return std::ranges::equal(a.values(), b.values(), [](float x, float y) {
+    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+  });
 }
 
 // Runs the body on every instruction set of this machine, then goes back to the best.
