@@ -83,8 +83,7 @@ Json to_json(const CardRevision& revision) {
   json["seed"] = revision.seed;
   json["adapter"] = revision.is_adapter;
   json["overall"] = revision.overall ? Json(*revision.overall) : Json();
-  json["subsets"] = Json::object();
-  for (const auto& [name, score] : revision.subsets) json["subsets"][name] = score;
+  json["subsets"] = named_scores_to_json(revision.subsets);
   json["rows"] = revision.num_rows;
   json["steps"] = revision.num_steps;
   json["tokens"] = revision.num_tokens;
@@ -106,14 +105,7 @@ CardRevision read_revision(const JsonReader& reader) {
   reader.read("seed", revision.seed);
   reader.read("adapter", revision.is_adapter);
   revision.overall = get_number(reader.object(), "overall", reader.where());
-  if (reader.has("subsets")) {
-    const JsonReader subsets = reader.child("subsets");
-    for (const auto& [name, unused] : subsets.object().items()) {
-      if (const auto score = get_number(subsets.object(), name, subsets.where())) {
-        revision.subsets.emplace_back(name, *score);
-      }
-    }
-  }
+  revision.subsets = read_named_scores(reader, "subsets");
   reader.read("rows", revision.num_rows);
   reader.read("steps", revision.num_steps);
   reader.read("tokens", revision.num_tokens);

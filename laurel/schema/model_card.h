@@ -11,6 +11,7 @@
 
 #include "laurel/base/json.h"
 #include "laurel/base/json_reader.h"
+#include "laurel/schema/named_scores.h"
 
 namespace laurel::schema {
 
@@ -54,8 +55,8 @@ struct CardRevision {
   std::string seed;
   bool is_adapter = false;             // LoRA matrices to be put on the base
   std::optional<double> overall = {};  // fraction 0…1; absent when not evaluated
-  std::vector<std::pair<std::string, double>> subsets = {};  // in the benchmark's order
-  Json options = Json::object();                             // effective ones of the run
+  NamedScores subsets = {};            // in the benchmark's order
+  Json options = Json::object();       // effective ones of the run
   std::int64_t num_rows = 0;
   std::int64_t num_steps = 0;
   std::int64_t num_tokens = 0;

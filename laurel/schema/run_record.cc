@@ -26,12 +26,10 @@ Json to_json(const RunSource& source) {
 }
 
 Json to_json(const RunEvaluation& evaluation) {
-  Json subsets = Json::object();
-  for (const auto& [name, score] : evaluation.subsets) subsets[name] = score;
   Json json = {{"step", evaluation.step},
                {"benchmark", evaluation.benchmark},
                {"overall", evaluation.overall},
-               {"subsets", std::move(subsets)}};
+               {"subsets", named_scores_to_json(evaluation.subsets)}};
   if (evaluation.loss) json["loss"] = *evaluation.loss;
   return json;
 }
@@ -69,13 +67,7 @@ RunEvaluation read_evaluation(const JsonReader& reader) {
   reader.read("benchmark", evaluation.benchmark);
   reader.read("overall", evaluation.overall);
   evaluation.loss = get_number(reader.object(), "loss", reader.where());
-  if (!reader.has("subsets")) return evaluation;
-  const JsonReader subsets = reader.child("subsets");
-  for (const auto& [name, unused] : subsets.object().items()) {
-    if (const auto score = get_number(subsets.object(), name, subsets.where())) {
-      evaluation.subsets.emplace_back(name, *score);
-    }
-  }
+  evaluation.subsets = read_named_scores(reader, "subsets");
   return evaluation;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "laurel/base/json.h"
+#include "laurel/schema/named_scores.h"
 
 namespace laurel::schema {
 
@@ -42,8 +43,8 @@ struct RunEvaluation {
   std::int64_t step = 0;
   std::string benchmark;  // "reward-bench-2", …, or kHeldOut
   double overall = 0;
-  std::vector<std::pair<std::string, double>> subsets;  // in the benchmark's order
-  std::optional<double> loss;                           // of held-out pairs
+  NamedScores subsets;         // in the benchmark's order
+  std::optional<double> loss;  // of held-out pairs
 };
 
 struct RunMachine {
