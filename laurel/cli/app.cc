@@ -162,6 +162,7 @@ std::unique_ptr<CLI::App> make_app() {
   add_eval(*app);
   add_info(*app);
   add_explain(*app);
+  add_bench(*app);
   add_tokenize(*app);
   add_convert(*app);
   add_mini(*app);

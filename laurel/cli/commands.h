@@ -8,6 +8,7 @@ class App;
 
 namespace laurel::cli {
 
+void add_bench(CLI::App& app);
 void add_info(CLI::App& app);
 void add_score(CLI::App& app);
 void add_eval(CLI::App& app);

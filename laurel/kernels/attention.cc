@@ -12,6 +12,7 @@
 
 #include "laurel/kernels/attention_plan.h"
 #include "laurel/kernels/backward.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/scratch.h"
@@ -338,6 +339,13 @@ void forest_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v,
                       std::span<const AttentionSegment> segments, std::span<const QueryRun> runs,
                       const AttentionShape& shape, Matrix out, Matrix log_sum_exp,
                       ThreadPool& pool) {
+  const OpTimer timer("forest_attention", [&] {
+    const auto query_dims = static_cast<double>(shape.num_heads * shape.head_dim);
+    OpWork work = moved(q.rows * q.cols, 2);  // and the output
+    work.bytes += moved(k.rows * k.cols, 2).bytes;
+    work.flops = 4 * query_dims * visible_pairs(segments, runs, shape.window);
+    return work;
+  });
   const AttentionTask task{q, k, v, segments, shape, out, log_sum_exp};
   const auto shares = plan_attention(segments, runs, shape, pool.num_threads());
   const auto attend = HWY_DYNAMIC_DISPATCH(attend_pieces);

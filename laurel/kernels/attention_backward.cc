@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "laurel/kernels/attention_backward_plan.h"
+#include "laurel/kernels/attention_plan.h"
 #include "laurel/kernels/backward.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/scratch.h"
 #include "laurel/kernels/simd.h"
@@ -475,6 +477,13 @@ void forest_attention_backward(const AttentionInputs& inputs,
                                std::span<const AttentionSegment> segments,
                                std::span<const QueryRun> runs, const AttentionShape& shape,
                                const AttentionGradients& gradients, ThreadPool& pool) {
+  const OpTimer timer("forest_attention backward", [&] {
+    const auto query_dims = static_cast<double>(shape.num_heads * shape.head_dim);
+    OpWork work = moved(inputs.q.rows * inputs.q.cols, 4);  // q, out, dout, dq
+    work.bytes += moved(inputs.k.rows * inputs.k.cols, 4).bytes;
+    work.flops = 10 * query_dims * visible_pairs(segments, runs, shape.window);
+    return work;
+  });
   clear(gradients.dk, pool);
   clear(gradients.dv, pool);
   BackwardTask task{inputs, shape, gradients, plan_attention_backward(segments, runs, shape)};

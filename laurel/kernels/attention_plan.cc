@@ -96,4 +96,19 @@ void find_path(std::span<const AttentionSegment> segments, std::int32_t segment,
   std::reverse(path.begin(), path.end());
 }
 
+double visible_pairs(std::span<const AttentionSegment> segments, std::span<const QueryRun> runs,
+                     std::int64_t window) {
+  double pairs = 0;
+  for (const QueryRun& run : runs) {
+    const AttentionSegment& own = segments[static_cast<std::size_t>(run.segment)];
+    const AttentionSegment* root = &own;
+    while (root->parent >= 0) root = &segments[static_cast<std::size_t>(root->parent)];
+    const std::int64_t before = own.start - root->start + run.first;
+    for (std::int64_t i = 1; i <= run.num_rows; ++i) {
+      pairs += static_cast<double>(window > 0 ? std::min(window, before + i) : before + i);
+    }
+  }
+  return pairs;
+}
+
 }  // namespace laurel::kernels

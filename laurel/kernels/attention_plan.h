@@ -29,6 +29,10 @@ std::vector<std::vector<AttentionPiece>> plan_attention(std::span<const Attentio
                                                         const AttentionShape& shape,
                                                         std::int64_t num_threads);
 
+// Pairs of a query and a key that it sees, per head.
+double visible_pairs(std::span<const AttentionSegment> segments, std::span<const QueryRun> runs,
+                     std::int64_t window);
+
 // Keys at positions [begin, end) are rows row, row + 1, … of k and v.
 struct KeyRange {
   std::int64_t begin = 0;

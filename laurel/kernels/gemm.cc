@@ -23,8 +23,6 @@ constexpr std::int64_t kTileFloats = kTileRows * kPanelCols;
 constexpr std::int64_t kPanelStride = kMaxDepth * kPanelCols;
 // What expanding one panel costs, in rows of multiplying by it.
 constexpr std::int64_t kExpandCost = 6;
-// Waking a thread costs more than this many multiply-adds.
-constexpr std::int64_t kMinWorkPerThread = 1 << 20;
 
 // One block of c, rows × columns, over all of the depth.
 class Block {
@@ -76,6 +74,23 @@ class Block {
     }
   }
 
+  Range tile_rows(std::int64_t tile) const {
+    const Range part = part_of(rows_.size(), num_tiles_, tile);
+    return {rows_.begin + part.begin, rows_.begin + part.end};
+  }
+
+  // A share of the next tile's rows for each panel of this one: they come from beyond the second
+  // level, where a block's panels have been since.
+  void prefetch_rows(Range rows, Range k, std::int64_t panel) const {
+    constexpr std::int64_t kLineFloats = 16;
+    const Range share = part_of(rows.size(), num_panels_, panel);
+    for (std::int64_t r = share.begin; r < share.end; ++r) {
+      const float* row = product_.a.row(rows.begin + r);
+      for (std::int64_t i = k.begin; i < k.end; i += kLineFloats)
+        __builtin_prefetch(row + i, 0, 2);  // second level: the first holds this tile's
+    }
+  }
+
   void load_rows(Range rows, Range k, float* to) const {
     for (std::int64_t r = rows.begin; r < rows.end; ++r, to += kDepthStride)
       std::memcpy(to, product_.a.row(r) + k.begin,
@@ -83,8 +98,7 @@ class Block {
   }
 
   void multiply_tile(std::int64_t tile, Range k) {
-    const Range part = part_of(rows_.size(), num_tiles_, tile);
-    const Range rows{rows_.begin + part.begin, rows_.begin + part.end};
+    const Range rows = tile_rows(tile);
     HWY_ALIGN float a[kTileRows * kDepthStride];
     load_rows(rows, k, a);
     const TileFunction function = tile_function(rows.size());
@@ -93,6 +107,7 @@ class Block {
       const float* panel = panels_ + p * kPanelStride;
       const Range cols{cols_.begin + p * kPanelCols,
                        std::min(cols_.end, cols_.begin + (p + 1) * kPanelCols)};
+      if (tile + 1 < num_tiles_) prefetch_rows(tile_rows(tile + 1), k, p);
       if (in_place_) {
         multiply_in_place(function, a, panel, k.size(), start, rows, cols);
         continue;
@@ -174,16 +189,8 @@ void multiply_threads(const Product& product, ThreadPool& pool) {
   const std::int64_t rows = product.c.rows;
   const std::int64_t num_panels = ceil_div(product.c.cols, kPanelCols);
   const std::int64_t work = (rows + kExpandCost) * product.c.cols * product.depth;
-  const std::int64_t num_threads =
-      std::clamp<std::int64_t>(work / kMinWorkPerThread, 1, pool.num_threads());
-  const Grid grid = best_grid(rows, num_panels, kExpandCost, num_threads);
-  pool.parallel_for(
-      grid.row_parts * grid.col_parts, 1, [&](std::int64_t begin, std::int64_t end, int) {
-        for (std::int64_t part = begin; part < end; ++part) {
-          multiply_share(product, part_of(rows, grid.row_parts, part / grid.col_parts),
-                         part_of(num_panels, grid.col_parts, part % grid.col_parts));
-        }
-      });
+  for_each_part(rows, num_panels, kExpandCost, work, pool,
+                [&](Range part, Range panels) { multiply_share(product, part, panels); });
 }
 
 }  // namespace laurel::kernels::HWY_NAMESPACE

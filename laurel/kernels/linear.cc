@@ -4,6 +4,7 @@
 
 #include "laurel/kernels/backward.h"
 #include "laurel/kernels/gemm.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/kernels/parameter.h"
 
@@ -18,10 +19,22 @@ Result result_of(Accumulate accumulate) {
   return accumulate == Accumulate::kYes ? Result::kAdd : Result::kReplace;
 }
 
+// Reads x and W once, writes y, and reads it where it is added to.
+OpWork product_work(std::int64_t rows, const Weight& weight, Accumulate accumulate) {
+  const auto in = static_cast<double>(weight.in_features);
+  const auto out = static_cast<double>(weight.out_features);
+  const auto m = static_cast<double>(rows);
+  const double passes = accumulate == Accumulate::kYes ? 2 : 1;
+  return {2 * m * in * out,
+          4 * m * (in + passes * out) + in * out * static_cast<double>(dtype_size(weight.dtype)),
+          weight.in_features, weight.out_features};
+}
+
 }  // namespace
 
 void linear(ConstMatrix x, const Weight& weight, const VectorParameter& bias, Matrix y,
             Accumulate accumulate, ThreadPool& pool) {
+  const OpTimer timer("linear", [&] { return product_work(x.rows, weight, accumulate); });
   std::vector<float> bias_values;
   if (bias.data != nullptr) bias_values = load_vector(bias.data, bias.dtype, bias.size);
   multiply({.depth = weight.in_features,
@@ -36,6 +49,7 @@ void linear(ConstMatrix x, const Weight& weight, const VectorParameter& bias, Ma
 
 void linear_input_gradient(ConstMatrix dy, const Weight& weight, Matrix dx, Accumulate accumulate,
                            ThreadPool& pool) {
+  const OpTimer timer("linear dx", [&] { return product_work(dy.rows, weight, accumulate); });
   multiply({.depth = weight.out_features,
             .a = dy,
             .b = stored(weight),

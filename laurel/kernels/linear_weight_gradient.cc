@@ -6,6 +6,7 @@
 
 #include "hwy/cache_control.h"
 #include "laurel/kernels/backward.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/scratch.h"
 #include "laurel/kernels/simd.h"
@@ -41,8 +42,6 @@ constexpr std::int64_t kPanelStride = kMaxDepth * kPanelCols;
 constexpr std::int64_t kColumnsStride = kMaxDepth * kColumnStride + 16;
 // What preparing a panel costs, in rows of multiplying by it.
 constexpr std::int64_t kPrepareCost = 12;
-// Waking a thread costs more than this many multiply-adds.
-constexpr std::int64_t kMinWorkPerThread = 1 << 20;
 
 // A share of dw that one thread computes.
 class Strip {
@@ -187,16 +186,8 @@ void weight_gradient_threads(const WeightGradientTask& task, ThreadPool& pool) {
   const std::int64_t rows = task.dw.rows;
   const std::int64_t num_panels = ceil_div(task.dw.cols, kPanelCols);
   const std::int64_t work = (rows + kPrepareCost) * task.dw.cols * task.dy.rows;
-  const std::int64_t num_threads =
-      std::clamp<std::int64_t>(work / kMinWorkPerThread, 1, pool.num_threads());
-  const Grid grid = best_grid(rows, num_panels, kPrepareCost, num_threads);
-  pool.parallel_for(
-      grid.row_parts * grid.col_parts, 1, [&](std::int64_t begin, std::int64_t end, int) {
-        for (std::int64_t part = begin; part < end; ++part) {
-          weight_gradient_share(task, part_of(rows, grid.row_parts, part / grid.col_parts),
-                                part_of(num_panels, grid.col_parts, part % grid.col_parts));
-        }
-      });
+  for_each_part(rows, num_panels, kPrepareCost, work, pool,
+                [&](Range part, Range panels) { weight_gradient_share(task, part, panels); });
 }
 
 }  // namespace laurel::kernels::HWY_NAMESPACE
@@ -209,6 +200,11 @@ HWY_EXPORT(weight_gradient_threads);
 
 void linear_weight_gradient(ConstMatrix dy, ConstMatrix x, Matrix dw, ThreadPool& pool) {
   if (dw.rows == 0 || dw.cols == 0 || dy.rows == 0) return;
+  const OpTimer timer("linear dw", [&] {
+    const auto rows = static_cast<double>(dy.rows);
+    const auto in = static_cast<double>(dw.cols), out = static_cast<double>(dw.rows);
+    return OpWork{2 * rows * in * out, 4 * (rows * (in + out) + 2 * in * out), dw.cols, dw.rows};
+  });
   HWY_DYNAMIC_DISPATCH(weight_gradient_threads)({dy, x, dw}, pool);
 }
 

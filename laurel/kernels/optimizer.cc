@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "laurel/kernels/loops.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -139,6 +140,8 @@ HWY_EXPORT(squares_of_range);
 
 void adamw_step(std::span<float> value, std::span<const float> gradient, std::span<float> first,
                 std::span<float> second, const AdamW& options, ThreadPool& pool) {
+  const OpTimer timer("adamw_step",
+                      [&] { return moved(static_cast<std::int64_t>(value.size()), 7); });
   const AdamWFactors factors(options);
   const auto update = HWY_DYNAMIC_DISPATCH(adamw_range);
   pool.parallel_for(static_cast<std::int64_t>(value.size()), kMinElementsPerThread,
@@ -150,6 +153,7 @@ void adamw_step(std::span<float> value, std::span<const float> gradient, std::sp
 
 double sum_of_squares(std::span<const float> values, ThreadPool& pool) {
   const auto count = static_cast<std::int64_t>(values.size());
+  const OpTimer timer("sum_of_squares", [&] { return moved(count, 1); });
   std::vector<double> sums(static_cast<std::size_t>(ceil_div(count, kMinElementsPerThread)));
   const auto sum = HWY_DYNAMIC_DISPATCH(squares_of_range);
   pool.parallel_for(static_cast<std::int64_t>(sums.size()), 1,

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "laurel/base/thread_pool.h"
+
 namespace laurel::kernels {
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -42,6 +44,24 @@ inline Grid best_grid(std::int64_t rows, std::int64_t col_units, std::int64_t un
     }
   }
   return best;
+}
+
+// Calls part(rows, column units), both ranges, for every part of a grid over at most `work / 2^20`
+// threads: waking one costs more than that many multiply-adds.
+template <typename Part>
+void for_each_part(std::int64_t rows, std::int64_t col_units, std::int64_t unit_overhead,
+                   std::int64_t work, ThreadPool& pool, const Part& part) {
+  constexpr std::int64_t kMinWorkPerThread = 1 << 20;
+  const std::int64_t num_threads =
+      std::clamp<std::int64_t>(work / kMinWorkPerThread, 1, pool.num_threads());
+  const Grid grid = best_grid(rows, col_units, unit_overhead, num_threads);
+  pool.parallel_for(grid.row_parts * grid.col_parts, 1,
+                    [&](std::int64_t begin, std::int64_t end, int) {
+                      for (std::int64_t i = begin; i < end; ++i) {
+                        part(part_of(rows, grid.row_parts, i / grid.col_parts),
+                             part_of(col_units, grid.col_parts, i % grid.col_parts));
+                      }
+                    });
 }
 
 }  // namespace laurel::kernels

@@ -7,6 +7,7 @@
 
 #include "laurel/kernels/backward.h"
 #include "laurel/kernels/loops.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/kernels/parameter.h"
 #include "laurel/kernels/simd.h"
@@ -108,6 +109,7 @@ HWY_EXPORT(expand_bf16_row);
 
 void embedding(std::span<const std::int32_t> ids, const Weight& table, Matrix out,
                ThreadPool& pool) {
+  const OpTimer timer("embedding", [&] { return moved(out.rows * out.cols, 2); });
   const std::int64_t cols = table.in_features;
   const std::int64_t row_bytes = cols * dtype_size(table.dtype);
   const auto expand = HWY_DYNAMIC_DISPATCH(expand_bf16_row);
@@ -126,6 +128,7 @@ void embedding(std::span<const std::int32_t> ids, const Weight& table, Matrix ou
 }
 
 void rms_norm(ConstMatrix x, const VectorParameter& weight, float eps, Matrix y, ThreadPool& pool) {
+  const OpTimer timer("rms_norm", [&] { return moved(x.rows * x.cols, 2); });
   const std::vector<float> values = load_vector(weight.data, weight.dtype, weight.size);
   const auto norm = HWY_DYNAMIC_DISPATCH(rms_norm_row);
   for_rows(x.rows, x.cols, pool,
@@ -134,6 +137,7 @@ void rms_norm(ConstMatrix x, const VectorParameter& weight, float eps, Matrix y,
 
 void rotary(Matrix x, std::int64_t num_heads, std::int64_t head_dim,
             std::span<const std::int32_t> positions, const RotaryTable& table, ThreadPool& pool) {
+  const OpTimer timer("rotary", [&] { return moved(x.rows * x.cols, 2); });
   const auto rotate = HWY_DYNAMIC_DISPATCH(rotary_head);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     const std::int64_t at = positions[static_cast<std::size_t>(r)] * table.half_dim;
@@ -145,6 +149,7 @@ void rotary(Matrix x, std::int64_t num_heads, std::int64_t head_dim,
 }
 
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix y, ThreadPool& pool) {
+  const OpTimer timer("silu_mul", [&] { return moved(y.rows * y.cols, 3); });
   const auto multiply = HWY_DYNAMIC_DISPATCH(silu_mul_row);
   for_rows(y.rows, y.cols, pool,
            [&](std::int64_t r) { multiply(gate.row(r), up.row(r), y.cols, y.row(r)); });
@@ -153,11 +158,13 @@ void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix y, ThreadPool& pool) {
 void silu_mul(Matrix gate, ConstMatrix up, ThreadPool& pool) { silu_mul(gate, up, gate, pool); }
 
 void round_to_bf16(Matrix x, ThreadPool& pool) {
+  const OpTimer timer("round_to_bf16", [&] { return moved(x.rows * x.cols, 2); });
   const auto round = HWY_DYNAMIC_DISPATCH(round_to_bf16_row);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) { round(x.row(r), x.cols); });
 }
 
 void gather_rows(ConstMatrix x, std::span<const std::int32_t> rows, Matrix y, ThreadPool& pool) {
+  const OpTimer timer("gather_rows", [&] { return moved(y.rows * y.cols, 2); });
   for_rows(y.rows, y.cols, pool, [&](std::int64_t r) {
     std::memcpy(y.row(r), x.row(rows[static_cast<std::size_t>(r)]),
                 static_cast<std::size_t>(y.cols) * sizeof(float));

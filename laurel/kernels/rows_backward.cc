@@ -5,6 +5,7 @@
 
 #include "laurel/kernels/backward.h"
 #include "laurel/kernels/loops.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/parameter.h"
 #include "laurel/kernels/simd.h"
 
@@ -168,6 +169,7 @@ void rms_norm_weight_gradient(ConstMatrix x, float eps, ConstMatrix dy, std::spa
 }  // namespace
 
 void linear_bias_gradient(ConstMatrix dy, std::span<float> db, ThreadPool& pool) {
+  const OpTimer timer("linear db", [&] { return moved(dy.rows * dy.cols, 1); });
   const auto add_to = HWY_DYNAMIC_DISPATCH(add_row);
   for_columns(dy.rows, dy.cols, pool, [&](Range cols) {
     for (std::int64_t r = 0; r < dy.rows; ++r)
@@ -178,6 +180,8 @@ void linear_bias_gradient(ConstMatrix dy, std::span<float> db, ThreadPool& pool)
 void rms_norm_backward(ConstMatrix x, const VectorParameter& weight, float eps, ConstMatrix dy,
                        Matrix dx, Accumulate accumulate, std::span<float> dweight,
                        ThreadPool& pool) {
+  const OpTimer timer("rms_norm backward",
+                      [&] { return moved(x.rows * x.cols, dweight.empty() ? 3 : 5); });
   // First, because dx may take dy's place.
   if (!dweight.empty()) rms_norm_weight_gradient(x, eps, dy, dweight, pool);
   const std::vector<float> values = load_vector(weight.data, weight.dtype, weight.size);
@@ -190,6 +194,7 @@ void rms_norm_backward(ConstMatrix x, const VectorParameter& weight, float eps, 
 void rotary_backward(Matrix dx, std::int64_t num_heads, std::int64_t head_dim,
                      std::span<const std::int32_t> positions, const RotaryTable& table,
                      ThreadPool& pool) {
+  const OpTimer timer("rotary backward", [&] { return moved(dx.rows * dx.cols, 2); });
   const auto rotate_back = HWY_DYNAMIC_DISPATCH(rotary_backward_head);
   for_rows(dx.rows, dx.cols, pool, [&](std::int64_t r) {
     const std::int64_t at = positions[static_cast<std::size_t>(r)] * table.half_dim;
@@ -202,6 +207,7 @@ void rotary_backward(Matrix dx, std::int64_t num_heads, std::int64_t head_dim,
 
 void silu_mul_backward(ConstMatrix gate, ConstMatrix up, ConstMatrix dy, Matrix dgate, Matrix dup,
                        ThreadPool& pool) {
+  const OpTimer timer("silu_mul backward", [&] { return moved(dy.rows * dy.cols, 5); });
   const auto backward = HWY_DYNAMIC_DISPATCH(silu_mul_backward_row);
   for_rows(dy.rows, dy.cols, pool, [&](std::int64_t r) {
     backward(gate.row(r), up.row(r), dy.row(r), dy.cols, dgate.row(r), dup.row(r));
@@ -210,11 +216,13 @@ void silu_mul_backward(ConstMatrix gate, ConstMatrix up, ConstMatrix dy, Matrix 
 
 void embedding_backward(std::span<const std::int32_t> ids, ConstMatrix dx, Matrix dtable,
                         ThreadPool& pool) {
+  const OpTimer timer("embedding backward", [&] { return moved(dx.rows * dx.cols, 3); });
   scatter_add_rows(dx, ids, dtable, pool);
 }
 
 void scatter_add_rows(ConstMatrix x, std::span<const std::int32_t> rows, Matrix y,
                       ThreadPool& pool) {
+  const OpTimer timer("scatter_add_rows", [&] { return moved(x.rows * x.cols, 3); });
   const auto add_to = HWY_DYNAMIC_DISPATCH(add_row);
   for_columns(x.rows, x.cols, pool, [&](Range cols) {
     for (std::int64_t r = 0; r < x.rows; ++r) {
@@ -225,6 +233,7 @@ void scatter_add_rows(ConstMatrix x, std::span<const std::int32_t> rows, Matrix 
 }
 
 void add(ConstMatrix x, Matrix y, ThreadPool& pool) {
+  const OpTimer timer("add", [&] { return moved(y.rows * y.cols, 3); });
   const auto add_to = HWY_DYNAMIC_DISPATCH(add_row);
   for_rows(y.rows, y.cols, pool, [&](std::int64_t r) { add_to(x.row(r), y.cols, y.row(r)); });
 }

@@ -4,7 +4,7 @@ import json
 
 from support import Case, ROWS, adapter, base_model, fixed_head_model, read_jsonl, shared, write_jsonl
 
-COMMANDS = ["info", "score", "eval", "tokenize", "explain", "convert", "mini"]
+COMMANDS = ["info", "bench", "score", "eval", "tokenize", "explain", "convert", "mini"]
 
 
 class Help(Case):
