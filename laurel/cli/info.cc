@@ -52,8 +52,9 @@ Json program_facts() {
 Json model_facts(const InfoOptions& options) {
   const hub::ResolvedModel files = hub::resolve_model(options.model);
   ThreadPool pool;
-  const model::RewardModel reward_model({files.directory, options.adapter, model::Precision::kF32},
-                                        pool);
+  const std::filesystem::path adapter =
+      files.adapter.empty() ? std::filesystem::path(options.adapter) : files.adapter;
+  const model::RewardModel reward_model({files.directory, adapter, model::Precision::kF32}, pool);
   const model::ModelConfig& config = reward_model.config();
   chat::RuleOptions rule_options;
   if (options.rule == "reward-bench") rule_options.rule = chat::RuleName::kRewardBench;

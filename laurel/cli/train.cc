@@ -48,6 +48,10 @@ struct Base {
 
 Base open_base(const TrainOptions& options, ThreadPool& pool) {
   hub::ResolvedModel files = hub::resolve_model(options.model);
+  if (!files.adapter.empty()) {
+    throw UserError("{}: an adapter, expected a whole model; --merge-lora writes one",
+                    options.model);
+  }
   model::ModelConfig config = model::read_config(files.directory);
   formats::TensorStore tensors = formats::TensorStore::open(files.directory);
   std::vector<fs::path> paths = tensors.files();

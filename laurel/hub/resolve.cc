@@ -7,6 +7,7 @@
 
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
+#include "laurel/base/json.h"
 
 namespace laurel::hub {
 namespace {
@@ -64,6 +65,13 @@ bool directory_exists(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
+constexpr std::string_view kAdapterConfig = "adapter_config.json";
+
+bool file_exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
 // A kind of repository: the first part of its folder's name in the cache, and the word for people.
 struct Kind {
   std::string_view folder;
@@ -99,8 +107,7 @@ ResolvedModel resolve_in_cache(const RepoName& repo, const Kind& kind) {
   std::string commit = repo.revision;
   if (!is_commit(commit)) {
     const fs::path ref = folder / "refs" / repo.revision;
-    std::error_code ignored;
-    if (!fs::is_regular_file(ref, ignored)) {
+    if (!file_exists(ref)) {
       throw UserError("{}: revision not in the cache, expected {}; download it first", place,
                       ref.string());
     }
@@ -111,12 +118,27 @@ ResolvedModel resolve_in_cache(const RepoName& repo, const Kind& kind) {
     throw UserError("{}: files not in the cache, expected {}; download them first", place,
                     snapshot.string());
   }
-  return {snapshot, repo.id, repo.revision, commit};
+  return {snapshot, repo.id, repo.revision, commit, {}};
 }
 
 ResolvedModel resolve(const std::string& name, const Kind& kind) {
-  if (directory_exists(name)) return {name, name, "", ""};
+  if (directory_exists(name)) return {name, name, "", "", {}};
   return resolve_in_cache(parse_repo_name(name), kind);
+}
+
+// Of the model that an adapter's configuration names.
+fs::path base_directory(const fs::path& config) {
+  const std::string where = config.string();
+  const auto base = get_string(read_json_file(config), "base_model_name_or_path", where);
+  if (!base) throw UserError("{}: expected base_model_name_or_path, got none", where);
+  try {
+    const ResolvedModel model = resolve(*base, kModel);
+    if (!file_exists(model.directory / kAdapterConfig)) return model.directory;
+  } catch (const UserError& error) {
+    throw UserError("{}: base of the adapter: {}", where, error.what());
+  }
+  throw UserError("{}: base_model_name_or_path: expected a model, got an adapter, {}", where,
+                  *base);
 }
 
 }  // namespace
@@ -146,7 +168,16 @@ fs::path cache_directory() {
   return fs::path(environment("HOME")) / ".cache" / "huggingface" / "hub";
 }
 
-ResolvedModel resolve_model(const std::string& name) { return resolve(name, kModel); }
+ResolvedModel resolve_model(const std::string& name) {
+  ResolvedModel model = resolve(name, kModel);
+  if (!file_exists(model.directory / kAdapterConfig) ||
+      file_exists(model.directory / "config.json"))
+    return model;
+  model.adapter = model.directory;
+  model.directory = base_directory(model.adapter / kAdapterConfig);
+  return model;
+}
+
 ResolvedModel resolve_data_set(const std::string& name) { return resolve(name, kDataSet); }
 
 }  // namespace laurel::hub

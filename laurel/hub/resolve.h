@@ -12,6 +12,9 @@ struct ResolvedModel {
   std::string name;      // as given, without the revision
   std::string revision;  // as given; "main" when a hub name has none; empty for a local directory
   std::string commit;    // 40 hexadecimal digits, when known; empty for a local directory
+  // Where the name is that of a PEFT adapter: its directory, to be merged into `directory`, which
+  // is then its base's; name, revision and commit are the adapter's.
+  std::filesystem::path adapter;
 };
 
 // A repository on the hub, and a revision of it.
@@ -32,7 +35,8 @@ std::filesystem::path cache_directory();
 
 // `name` is a local directory, or a hub name looked up in the Hugging Face cache: a full 40-digit
 // commit in snapshots/, any other revision through refs/. Throws UserError naming the places that
-// were looked at.
+// were looked at. A directory with adapter_config.json and no config.json is an adapter: its base
+// is resolved too, by the name that is written there.
 ResolvedModel resolve_model(const std::string& name);
 // The same for a data set.
 ResolvedModel resolve_data_set(const std::string& name);

@@ -61,6 +61,38 @@ TEST_F(ResolveTest, LocalDirectoryComesFirst) {
   EXPECT_EQ(model.commit, "");
 }
 
+TEST_F(ResolveTest, AnAdapterLeadsToItsBase) {
+  const fs::path adapter = root_ / "adapter", base = root_ / "base";
+  fs::create_directories(adapter);
+  const auto write = [&](const std::string& name) {
+    write_file(adapter / "adapter_config.json",
+               fmt::format("{{\"base_model_name_or_path\": \"{}\"}}", name));
+  };
+  const auto refusal = [&] {
+    try {
+      resolve_model(adapter);
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  write(base);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("adapter_config.json: base of the adapter"),
+                               HasSubstr(base.string())));
+  fs::create_directories(base);
+  const ResolvedModel found = resolve_model(adapter);
+  EXPECT_EQ(found.directory, base);
+  EXPECT_EQ(found.adapter, adapter);
+  EXPECT_EQ(found.name, adapter.string());
+  write(adapter);
+  EXPECT_THAT(refusal(), HasSubstr("expected a model, got an adapter"));
+  write_file(adapter / "adapter_config.json", "{}");
+  EXPECT_THAT(refusal(), HasSubstr("expected base_model_name_or_path, got none"));
+  write_file(adapter / "config.json", "{}");  // a model, whatever lies beside
+  EXPECT_EQ(resolve_model(adapter).directory, adapter);
+  EXPECT_TRUE(resolve_model(adapter).adapter.empty());
+}
+
 TEST_F(ResolveTest, FindsCacheByEachVariable) {
   const fs::path places[] = {root_ / ".cache" / "huggingface" / "hub",
                              root_ / "xdg" / "huggingface" / "hub", root_ / "home" / "hub",

@@ -147,21 +147,15 @@ std::string transformers_code(const ModelCard& card, const std::string& revision
 }
 
 std::string laurel_code(const ModelCard& card, const std::string& revision) {
-  std::string model = fmt::format("--model {}@{}", card.repo_id, revision);
-  if (const CardRevision& main = card.revisions.front(); main.is_adapter) {
-    std::string base = "BASE";
-    for (const auto& known : card.bases) {
-      if (known.key == main.base && !known.hub_name.empty()) base = known.hub_name;
-    }
-    model = fmt::format("--model {} --adapter SNAPSHOT", base);
-  }
   std::string text = fmt::format(
       "With Laurel, where `rows.jsonl` has lines like `{{\"prompt\": \"What is 2 + 2?\", "
       "\"completions\": [\"4\", \"5\"]}}`:\n\n"
-      "```sh\nlaurel score {} --input rows.jsonl --output rewards.jsonl\n```\n\n",
-      model);
+      "```sh\nlaurel score --model {}@{} --input rows.jsonl --output rewards.jsonl\n```\n\n",
+      card.repo_id, revision);
   if (card.revisions.front().is_adapter) {
-    text += "`SNAPSHOT` is the folder that holds this revision's `adapter_config.json`.\n\n";
+    text +=
+        "The adapter is merged into its base, which must be at hand under the name in "
+        "`adapter_config.json`.\n\n";
   }
   return text;
 }

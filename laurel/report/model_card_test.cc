@@ -129,7 +129,7 @@ TEST(ModelCard, AdaptersAreLoadedThroughPeft) {
   EXPECT_EQ(json["library_name"], "peft");
   EXPECT_EQ(json["base_model_relation"], "adapter");
   EXPECT_THAT(model_card(card), AllOf(HasSubstr("AutoPeftModelForSequenceClassification"),
-                                      HasSubstr("--model org/base --adapter SNAPSHOT")));
+                                      HasSubstr("laurel score --model org/rm@main")));
 }
 
 TEST(ModelCard, ComputeCountsARunOnce) {

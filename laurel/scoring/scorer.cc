@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 
@@ -22,6 +23,7 @@
 namespace laurel::scoring {
 namespace {
 
+namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 void check_batch_tokens(std::int64_t batch_tokens) {
@@ -73,7 +75,11 @@ struct Scorer::Impl {
   model::LoadOptions load_options() const {
     model::LoadOptions load;
     load.directory = files.directory;
-    load.adapter = options.adapter;
+    if (!files.adapter.empty() && !options.adapter.empty()) {
+      throw UserError("{}: an adapter itself, expected a model when option adapter is given",
+                      options.model);
+    }
+    load.adapter = files.adapter.empty() ? fs::path(options.adapter) : files.adapter;
     if (rule_settings.compute == schema::ComputeType::kBF16)
       load.precision = model::Precision::kBF16;
     return load;

@@ -133,6 +133,7 @@ class Training(Case):
         self.assertTrue((merged / "model.safetensors.index.json").exists())
         first = self.score(pairs(6), "--adapter", adapter, model=tiny_model(), name="a.jsonl")
         second = self.score(pairs(6), model=merged, name="b.jsonl")
+        self.assertEqual(first, self.score(pairs(6), model=adapter, name="c.jsonl"))  # it names its base
         for a, b in zip(first, second):
             for x, y in zip(a["rewards"], b["rewards"]):
                 self.assertAlmostEqual(x, y, delta=1e-4)
