@@ -14,6 +14,7 @@ namespace laurel::formats {
 namespace {
 
 constexpr std::int64_t kMaxValues = 100'000;
+constexpr int kMaxDepth = 100;  // an alias may stand within what it names
 constexpr std::uint64_t kMaxBytes = 16 << 20;
 
 std::string_view skip_digits(std::string_view text) {
@@ -61,6 +62,7 @@ class Converter {
 
   Json convert(const YAML::Node& node) {
     if (++num_values_ > kMaxValues) fail(node, fmt::format("more than {} values", kMaxValues));
+    if (depth_ == kMaxDepth) fail(node, fmt::format("more than {} levels", kMaxDepth));
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
         return scalar(node);
@@ -84,18 +86,22 @@ class Converter {
 
   Json sequence(const YAML::Node& node) {
     Json values = Json::array();
+    ++depth_;
     for (const YAML::Node& item : node) values.push_back(convert(item));
+    --depth_;
     return values;
   }
 
   Json map(const YAML::Node& node) {
     Json object = Json::object();
+    ++depth_;
     for (const auto& member : node) {
       if (!member.first.IsScalar()) fail(member.first, "expected a plain word as key");
       const std::string& key = member.first.Scalar();
       if (object.contains(key)) fail(member.first, fmt::format("key \"{}\" given twice", key));
       object[key] = convert(member.second);
     }
+    --depth_;
     return object;
   }
 
@@ -136,6 +142,7 @@ class Converter {
 
   std::string where_;
   std::int64_t num_values_ = 0;
+  int depth_ = 0;  // lists and mappings around the current value
 };
 
 }  // namespace

@@ -130,6 +130,29 @@ class KilledTwice(Sweep):
         self.assertIn("Training data Combined: **no license is given**", main)
 
 
+class SeveralBases(Sweep):
+    def test_points_of_each_base_come_from_it(self):
+        tiny.make_base(self.path("other"), "qwen2")
+        command = self.configure("[1e-3, 1e-2]")
+        config = self.path("sweep.yaml")
+        first = config.read_text().splitlines()[1]
+        config.write_text(config.read_text().replace(first, f"{first[:-1]}, other: {{model: {self.path('other')}, license: mit}}}}")
+                          .replace("[1, 2, 3, 4, 5]", "[1, 2]"))
+        self.succeed(*command)
+        points = self.table()
+        self.assertEqual(len(points), 2 * 2 * 2 * 2)
+        self.assertEqual({point["status"] for point in points}, {"finished"})
+        families = collections.Counter()
+        for point in points:
+            model = json.loads((self.output / point["model"] / "config.json").read_text())
+            families[point["base"], model["architectures"][0]] += 1
+        self.assertEqual(families, {("tiny", "LlamaForSequenceClassification"): 8, ("other", "Qwen2ForSequenceClassification"): 8})
+        self.succeed("publish", self.output, "--to", self.path("hub"), "--repo-id", "org/two")
+        card = self.succeed("card", self.path("hub")).stdout.decode()
+        self.assertIn("apache-2.0", card)
+        self.assertIn("mit", card)
+
+
 class Interrupted(Sweep):
     def test_a_signal_stops_the_sweep_and_the_same_command_goes_on(self):
         command = self.configure("[1e-3, 1e-2]")

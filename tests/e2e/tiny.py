@@ -11,10 +11,10 @@ TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}
 SUBSETS = ["Factuality", "Precise IF", "Math", "Safety", "Focus"]
 
 
-def make_base(folder):
-    """The golden Llama (hidden 32, 3 layers) with a token per character."""
+def make_base(folder, shape="llama"):
+    """A golden model (the Llama: hidden 32, 3 layers) with a token per character."""
     folder.mkdir(parents=True)
-    source = ROOT / "tests" / "goldens" / "model" / "llama"
+    source = ROOT / "tests" / "goldens" / "model" / shape
     for name in ("config.json", "model.safetensors"):
         shutil.copyfile(source / name, folder / name)
     vocabulary = {token: i for i, token in enumerate([*SPECIAL, *CHARACTERS])}
