@@ -8,6 +8,7 @@ import pathlib
 import platform
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -75,24 +76,35 @@ def rm_bench_prompts(per_part):
             for part in RM_BENCH_PARTS for row in read_rows("rm_bench", part)[:per_part]]
 
 
-def preference_pairs(count, max_length, model_dir, seed=0):
-    """The first `count` harmlessness pairs, in an order drawn by seed, whose sides are both at most max_length tokens long."""
+def preference_pairs(count, max_length, model_dir, seed=0, longer_than=0):
+    """The first `count` harmlessness pairs, in an order drawn by seed, the longer of whose sides has more than `longer_than`
+    and at most `max_length` tokens."""
     from transformers import AutoTokenizer
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     rows = read_rows("preference", "hh_harmless.jsonl.gz")
     random.Random(seed).shuffle(rows)
 
-    def fits(messages):
-        return len(tokenizer.apply_chat_template(messages)) <= max_length
+    def fits(row):
+        longer = max(len(tokenizer.apply_chat_template(row[side])) for side in ("chosen", "rejected"))
+        return longer_than < longer <= max_length
 
-    pairs = list(itertools.islice((row for row in rows if fits(row["chosen"]) and fits(row["rejected"])), count))
+    pairs = list(itertools.islice(filter(fits, rows), count))
     if len(pairs) < count:
-        sys.exit(f"only {len(pairs)} pairs of at most {max_length} tokens, expected {count}")
+        sys.exit(f"only {len(pairs)} pairs of {longer_than + 1} to {max_length} tokens, expected {count}")
     return pairs
 
 
+class OutOfMemory(Exception):
+    """A process asked for more than it was given."""
+
+
+def limit_memory(size):
+    """For Popen's preexec_fn: private memory of the process, in bytes."""
+    return lambda: resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
 def run_process(command, **options):
-    """(standard output, seconds, peak bytes) of a process; ends the script if it fails.
+    """(standard output, seconds, peak bytes) of a process; ends the script if it fails, but for want of memory (OutOfMemory).
 
     The peak counts this interpreter too (Linux keeps it across exec): use it from small ones only."""
     with tempfile.TemporaryFile("w+") as errors:
@@ -104,7 +116,10 @@ def run_process(command, **options):
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             errors.seek(0)
-            sys.exit(f"{' '.join(map(str, command))}: failed with status {process.returncode}:\n{errors.read()}")
+            said = errors.read()
+            if "not enough memory" in said or "can't allocate memory" in said:
+                raise OutOfMemory(said.strip().splitlines()[-1])
+            sys.exit(f"{' '.join(map(str, command))}: failed with status {process.returncode}:\n{said}")
     return output, seconds, usage.ru_maxrss * 1024
 
 
@@ -157,7 +172,7 @@ def machine():
 def write_results(name, title, facts, columns, rows, notes=()):
     """benchmarks/results/<name>.json and .md. `rows`: dicts by the keys of `columns` (key: heading)."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    result = {"title": title, "machine": facts, "rows": rows, "notes": list(notes)}
+    result = {"title": title, "machine": facts, "columns": columns, "rows": rows, "notes": list(notes)}
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
     lines = [f"# {title}", "", "| " + " | ".join(columns.values()) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(str(row.get(key, "")) for key in columns) + " |" for row in rows]
