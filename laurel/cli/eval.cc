@@ -15,6 +15,7 @@
 #include "laurel/bench/summarize.h"
 #include "laurel/cli/app.h"
 #include "laurel/cli/commands.h"
+#include "laurel/cli/manifest.h"
 #include "laurel/cli/scorer_options.h"
 #include "laurel/report/report.h"
 
@@ -93,6 +94,7 @@ void run_eval(const EvalOptions& options, const CLI::App& command) {
   bench::RenderText render;
   if (options.scores.empty()) {
     scorer = std::make_unique<scoring::Scorer>(options.scorer);
+    print_streaming(*scorer, options.scorer);
     result = bench::summarize(benchmark, examples, run_model(examples, *scorer));
     add_run(*scorer, options.scorer.adapter, result);
     render = [&](const bench::Example& example, std::size_t index) {

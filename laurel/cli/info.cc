@@ -54,7 +54,10 @@ Json model_facts(const InfoOptions& options) {
   ThreadPool pool;
   const std::filesystem::path adapter =
       files.adapter.empty() ? std::filesystem::path(options.adapter) : files.adapter;
-  const model::RewardModel reward_model({files.directory, adapter, model::Precision::kF32}, pool);
+  // Streamed weights are not read until they are used.
+  const model::RewardModel reward_model(
+      {.directory = files.directory, .adapter = adapter, .streaming = model::Streaming::kAlways},
+      pool);
   const model::ModelConfig& config = reward_model.config();
   chat::RuleOptions rule_options;
   if (options.rule == "reward-bench") rule_options.rule = chat::RuleName::kRewardBench;

@@ -17,6 +17,10 @@ double per_second(std::int64_t count, double seconds) {
   return seconds > 0 ? static_cast<double>(count) / seconds : 0;
 }
 
+double percent(std::int64_t part, std::int64_t whole) {
+  return whole > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(whole) : 0;
+}
+
 }  // namespace
 
 std::int64_t peak_memory_bytes() {
@@ -47,7 +51,24 @@ Json run_manifest(const CLI::App& command, const scoring::Scorer& scorer) {
   json["seconds"] = counts.seconds;
   json["tokens_per_second"] = per_second(counts.sequence_tokens, counts.seconds);
   json["peak_memory_bytes"] = peak_memory_bytes();
+  if (const scoring::WeightStreaming streaming = scorer.streaming(); streaming.on) {
+    json["streaming"] = {{"read_bytes", streaming.read_bytes},
+                         {"cached_bytes", streaming.cached_bytes},
+                         {"read_seconds", streaming.read_seconds},
+                         {"wait_seconds", streaming.wait_seconds}};
+  }
   return json;
+}
+
+void print_streaming(const scoring::Scorer& scorer, const scoring::ScorerOptions& options) {
+  const scoring::WeightStreaming streaming = scorer.streaming();
+  if (!streaming.on || options.stream_weights.has_value()) return;
+  const std::int64_t available = streaming.available_bytes.value_or(0);
+  fmt::print(stderr,
+             "the weights ({}){} do not fit into {} of memory: streaming them layer by layer\n",
+             format_bytes(static_cast<std::uint64_t>(streaming.weight_bytes)),
+             streaming.weight_bytes > available ? "" : " and activations",
+             format_bytes(static_cast<std::uint64_t>(available)));
 }
 
 void print_statistics(const scoring::Scorer& scorer) {
@@ -61,11 +82,17 @@ void print_statistics(const scoring::Scorer& scorer) {
              format_count(counts.num_conversations), format_count(counts.sequence_tokens),
              counts.seconds,
              format_count(std::llround(per_second(counts.sequence_tokens, counts.seconds))),
-             format_count(saved),
-             counts.sequence_tokens > 0
-                 ? 100.0 * static_cast<double>(saved) / static_cast<double>(counts.sequence_tokens)
-                 : 0.0,
+             format_count(saved), percent(saved, counts.sequence_tokens),
              format_bytes(static_cast<std::uint64_t>(peak_memory_bytes())));
+  if (const scoring::WeightStreaming streaming = scorer.streaming(); streaming.on) {
+    fmt::print(stderr,
+               "weights streamed: {} read at {}/s ({:.0f} % from the page cache); waited {:.1f} s "
+               "for them\n",
+               format_bytes(static_cast<std::uint64_t>(streaming.read_bytes)),
+               format_bytes(static_cast<std::uint64_t>(
+                   per_second(streaming.read_bytes, streaming.read_seconds))),
+               percent(streaming.cached_bytes, streaming.read_bytes), streaming.wait_seconds);
+  }
 }
 
 }  // namespace laurel::cli

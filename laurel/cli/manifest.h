@@ -11,7 +11,11 @@ namespace laurel::cli {
 // Version, model facts and hash, rule, options of the command, token counts and speed.
 Json run_manifest(const CLI::App& command, const scoring::Scorer& scorer);
 
-// A few lines on standard error: rule, tokens per second, tokens saved by sharing, peak memory.
+// One line on standard error if the weights are streamed because they do not fit into memory.
+void print_streaming(const scoring::Scorer& scorer, const scoring::ScorerOptions& options);
+
+// A few lines on standard error: rule, tokens per second, tokens saved by sharing, peak memory,
+// and what streaming weights took.
 void print_statistics(const scoring::Scorer& scorer);
 
 // Largest resident set of this process so far, in bytes.

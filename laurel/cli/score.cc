@@ -85,6 +85,7 @@ class ScoreRun {
         progress_("scoring", "rows") {}
 
   void run(const CLI::App& command) {
+    print_streaming(scorer_, options_.scorer);
     std::string line;
     while (reader_.next(line)) {
       if (line.find_first_not_of(" \t") == std::string::npos) continue;

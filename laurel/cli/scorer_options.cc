@@ -54,6 +54,15 @@ void add_scorer_options(CLI::App& command, scoring::ScorerOptions& options) {
   command.add_flag_callback(
       "--no-prefix-sharing", [&options] { options.share_prefixes = false; },
       "Compute shared prefixes again for every conversation; slower, same rewards");
+  CLI::Option* stream = command.add_flag_callback(
+      "--stream-weights", [&options] { options.stream_weights = true; },
+      "Read weights layer by layer while computing, two layers in memory; same rewards "
+      "(default: if they do not fit)");
+  command
+      .add_flag_callback(
+          "--no-stream-weights", [&options] { options.stream_weights = false; },
+          "Keep all weights in memory, even if they may not fit")
+      ->excludes(stream);
 }
 
 }  // namespace laurel::cli

@@ -11,7 +11,8 @@ namespace laurel::cli {
 
 // What decides the tokens: --model, --rule, --max-length, --truncation, --chat-template, --date.
 void add_rule_options(CLI::App& command, scoring::ScorerOptions& options);
-// These, and how to compute: --adapter, --dtype, --threads, --batch-tokens, --no-prefix-sharing.
+// These, and how to compute: --adapter, --dtype, --threads, --batch-tokens, --no-prefix-sharing,
+// --stream-weights, --no-stream-weights.
 void add_scorer_options(CLI::App& command, scoring::ScorerOptions& options);
 
 }  // namespace laurel::cli

@@ -12,6 +12,7 @@
 #include "laurel/base/file.h"
 #include "laurel/base/file_hash.h"
 #include "laurel/base/hash.h"
+#include "laurel/base/memory.h"
 #include "laurel/base/progress.h"
 #include "laurel/base/random.h"
 #include "laurel/base/version.h"
@@ -26,8 +27,8 @@
 #include "laurel/hub/resolve.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/model/config.h"
+#include "laurel/model/decoder_weights.h"
 #include "laurel/model/trainable_weights.h"
-#include "laurel/model/weights.h"
 #include "laurel/report/training_report.h"
 #include "laurel/train/memory_plan.h"
 #include "laurel/train/objective.h"
@@ -206,7 +207,7 @@ class TrainRun {
   }
 
   void plan_memory() {
-    const auto available = train::available_memory();
+    const auto available = available_memory();
     train::MemoryQuestion question{base_.config, options_.model_options};
     question.stored = most_stored(base_.tensors);
     const train::RunOptions& run = options_.run;

@@ -148,6 +148,8 @@ TEST_F(StoreTest, ReadsShardsByTheirIndex) {
   EXPECT_THAT(store.tensors(), SizeIs(2));
   EXPECT_THAT(values_of<char>(store.find("b")->data), ElementsAre('2', '2'));
   EXPECT_EQ(store.find("b")->file, (folder_ / "two.safetensors").string());
+  EXPECT_EQ(read_file(folder_ / "two.safetensors").substr(store.find("b")->file_offset.value(), 2),
+            "22");
   EXPECT_THAT(store.files(), ElementsAre(folder_ / "one.safetensors", folder_ / "two.safetensors"));
   const TensorStore moved = std::move(store);
   EXPECT_NE(moved.find("a"), nullptr);

@@ -2,7 +2,7 @@
 
 #include <fmt/ranges.h>
 
-#include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -16,6 +16,20 @@ namespace laurel::formats {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+std::optional<std::uint64_t> offset_in(std::span<const std::byte> file,
+                                       std::span<const std::byte> data) {
+  const std::less_equal<const std::byte*> before;  // defined for pointers to different arrays, too
+  const std::byte* file_end = file.data() + file.size();
+  if (!before(file.data(), data.data()) || !before(data.data() + data.size(), file_end)) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(data.data() - file.data());
+}
+
+}  // namespace
+
 struct TensorStore::Impl {
   std::vector<MappedFile> mappings;
   OwnedTensors copies;  // of tensors that are not contiguous in their file
@@ -26,8 +40,11 @@ struct TensorStore::Impl {
   std::vector<TensorView> map_file(const fs::path& path) {
     files.push_back(path);
     const std::span<const std::byte> bytes = mappings.emplace_back(path).bytes();
-    return path.extension() == ".bin" ? parse_pytorch_bin(bytes, path.string(), copies)
-                                      : parse_safetensors(bytes, path.string());
+    std::vector<TensorView> views = path.extension() == ".bin"
+                                        ? parse_pytorch_bin(bytes, path.string(), copies)
+                                        : parse_safetensors(bytes, path.string());
+    for (TensorView& view : views) view.file_offset = offset_in(bytes, view.data);
+    return views;
   }
 
   void add_file(const fs::path& path) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,7 +22,9 @@ struct TensorView {
   DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> data;
-  std::string file;  // for error texts
+  std::string file;
+  // Where `data` begins in the file; none for a copy of elements that are not contiguous there.
+  std::optional<std::uint64_t> file_offset = std::nullopt;
 };
 
 // "[1536, 576]"

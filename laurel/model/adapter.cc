@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <span>
 
 #include "laurel/base/error.h"
 #include "laurel/base/half.h"
@@ -124,6 +125,21 @@ void sort_tensors(Adapter& adapter) {
   }
 }
 
+// out[i] = element begin + i
+void expand(const formats::TensorView& tensor, std::size_t begin, std::span<float> out) {
+  const std::byte* data =
+      tensor.data.data() + begin * static_cast<std::size_t>(dtype_size(tensor.dtype));
+  if (tensor.dtype == DType::kF32) {
+    if (!out.empty()) std::memcpy(out.data(), data, out.size_bytes());
+    return;
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, data + 2 * i, 2);
+    out[i] = tensor.dtype == DType::kBF16 ? bf16_to_float(bits) : f16_to_float(bits);
+  }
+}
+
 }  // namespace
 
 Adapter read_adapter(const fs::path& directory) {
@@ -156,23 +172,14 @@ Adapter read_adapter(const fs::path& directory) {
 }
 
 std::vector<float> to_float(const formats::TensorView& tensor) {
+  check_element_type(tensor);
   const auto count = tensor.data.size() / static_cast<std::size_t>(dtype_size(tensor.dtype));
   std::vector<float> values(count);
-  if (tensor.dtype == DType::kF32) {
-    if (count > 0) std::memcpy(values.data(), tensor.data.data(), tensor.data.size());
-    return values;
-  }
-  check_element_type(tensor);
-  for (std::size_t i = 0; i < count; ++i) {
-    std::uint16_t bits;
-    std::memcpy(&bits, tensor.data.data() + 2 * i, 2);
-    values[i] = tensor.dtype == DType::kBF16 ? bf16_to_float(bits) : f16_to_float(bits);
-  }
+  expand(tensor, 0, values);
   return values;
 }
 
-std::vector<float> merge(const LoraModule& module, const formats::TensorView& base,
-                         ThreadPool& pool) {
+void check_fits(const LoraModule& module, const formats::TensorView& base) {
   const std::int64_t out = module.b->shape[0];
   const std::int64_t rank = module.a->shape[0];
   const std::int64_t in = module.a->shape[1];
@@ -186,7 +193,16 @@ std::vector<float> merge(const LoraModule& module, const formats::TensorView& ba
     throw UserError("{}: tensor {}: wrong shape, expected [{}], got {}", module.magnitude->file,
                     module.magnitude->name, out, formats::shape_text(module.magnitude->shape));
   }
-  std::vector<float> merged = to_float(base);
+}
+
+std::vector<float> merge(const LoraModule& module, const formats::TensorView& base,
+                         ThreadPool& pool) {
+  check_fits(module, base);
+  const std::int64_t out = module.b->shape[0];
+  const std::int64_t rank = module.a->shape[0];
+  const std::int64_t in = module.a->shape[1];
+  check_element_type(base);
+  std::vector<float> merged(static_cast<std::size_t>(out * in));
   const std::vector<float> a = to_float(*module.a);
   const std::vector<float> b = to_float(*module.b);
   const std::vector<float> magnitude =
@@ -202,6 +218,7 @@ std::vector<float> merge(const LoraModule& module, const formats::TensorView& ba
           delta[static_cast<std::size_t>(i)] += factor * source[i];
       }
       float* target = merged.data() + row * in;
+      expand(base, static_cast<std::size_t>(row * in), {target, static_cast<std::size_t>(in)});
       double square_sum = 0;
       for (std::int64_t i = 0; i < in; ++i) {
         target[i] += static_cast<float>(module.scaling) * delta[static_cast<std::size_t>(i)];

@@ -34,6 +34,9 @@ struct Adapter {
 // Throws UserError for a kind of adapter that cannot be merged exactly, naming the key or tensor.
 Adapter read_adapter(const std::filesystem::path& directory);
 
+// Throws UserError unless the module's shapes are those of an adapter of `base`.
+void check_fits(const LoraModule& module, const formats::TensorView& base);
+
 // The merged weight, float32, [out, in]. `base` has that shape (checked by the caller against the
 // model).
 std::vector<float> merge(const LoraModule& module, const formats::TensorView& base,

@@ -5,8 +5,8 @@
 
 #include "laurel/base/error.h"
 #include "laurel/model/config.h"
+#include "laurel/model/decoder_weights.h"
 #include "laurel/model/rope.h"
-#include "laurel/model/weights.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -17,6 +17,23 @@ kernels::VectorParameter as_vector(const kernels::Weight& weight) {
   return {weight.data, weight.dtype, weight.in_features};
 }
 
+struct AssignVector {
+  const FindWeight& find;
+  void operator()(const std::string& name, kernels::VectorParameter& vector) const {
+    vector = as_vector(find(name + ".weight"));
+  }
+};
+
+struct AssignLinear {
+  const FindWeight& find;
+  void operator()(const std::string& name, Linear& linear) const {
+    linear.weight = find(name + ".weight");
+    linear.bias = as_vector(find(name + ".bias"));
+    linear.lora.a = find(name + ".lora_A.weight");
+    linear.lora.b = find(name + ".lora_B.weight");
+  }
+};
+
 }  // namespace
 
 std::int64_t ExpectedTensor::num_elements() const {
@@ -90,18 +107,14 @@ DecoderWeights assign_roles(const ModelConfig& config, const FindWeight& find) {
   DecoderWeights decoder;
   decoder.embedding = find(std::string(kEmbeddingName) + ".weight");
   decoder.layers.resize(static_cast<std::size_t>(config.num_layers));
-  for_each_role(
-      decoder,
-      [&](const std::string& name, kernels::VectorParameter& vector) {
-        vector = as_vector(find(name + ".weight"));
-      },
-      [&](const std::string& name, Linear& linear) {
-        linear.weight = find(name + ".weight");
-        linear.bias = as_vector(find(name + ".bias"));
-        linear.lora.a = find(name + ".lora_A.weight");
-        linear.lora.b = find(name + ".lora_B.weight");
-      });
+  for_each_role(decoder, AssignVector{find}, AssignLinear{find});
   return decoder;
+}
+
+LayerWeights assign_layer_roles(std::int64_t index, const FindWeight& find) {
+  LayerWeights layer;
+  for_each_role_of_layer(layer, index, AssignVector{find}, AssignLinear{find});
+  return layer;
 }
 
 }  // namespace laurel::model

@@ -68,25 +68,30 @@ struct Linear {
 using LayerWeights = LayerOf<kernels::VectorParameter, Linear>;
 using DecoderWeights = DecoderOf<kernels::Weight, kernels::VectorParameter, Linear>;
 
-// Calls on_vector(name, vector) and on_linear(name, linear) for every role outside of the
-// embedding, whose name is kEmbeddingName. Names have no ".weight".
+// Calls on_vector(name, vector) and on_linear(name, linear) for every role of layer `index`, or of
+// a decoder outside of the embedding, whose name is kEmbeddingName. Names have no ".weight".
 inline constexpr std::string_view kEmbeddingName = "model.embed_tokens";
+template <typename Vector, typename LinearLayer, typename OnVector, typename OnLinear>
+void for_each_role_of_layer(LayerOf<Vector, LinearLayer>& layer, std::int64_t index,
+                            const OnVector& on_vector, const OnLinear& on_linear) {
+  const std::string prefix = "model.layers." + std::to_string(index) + ".";
+  on_vector(prefix + "input_layernorm", layer.input_norm);
+  on_linear(prefix + "self_attn.q_proj", layer.q);
+  on_linear(prefix + "self_attn.k_proj", layer.k);
+  on_linear(prefix + "self_attn.v_proj", layer.v);
+  on_linear(prefix + "self_attn.o_proj", layer.o);
+  on_vector(prefix + "post_attention_layernorm", layer.post_attention_norm);
+  on_linear(prefix + "mlp.gate_proj", layer.gate);
+  on_linear(prefix + "mlp.up_proj", layer.up);
+  on_linear(prefix + "mlp.down_proj", layer.down);
+}
 template <typename Table, typename Vector, typename LinearLayer, typename OnVector,
           typename OnLinear>
 void for_each_role(DecoderOf<Table, Vector, LinearLayer>& decoder, const OnVector& on_vector,
                    const OnLinear& on_linear) {
   std::int64_t index = 0;
   for (LayerOf<Vector, LinearLayer>& layer : decoder.layers) {
-    const std::string prefix = "model.layers." + std::to_string(index++) + ".";
-    on_vector(prefix + "input_layernorm", layer.input_norm);
-    on_linear(prefix + "self_attn.q_proj", layer.q);
-    on_linear(prefix + "self_attn.k_proj", layer.k);
-    on_linear(prefix + "self_attn.v_proj", layer.v);
-    on_linear(prefix + "self_attn.o_proj", layer.o);
-    on_vector(prefix + "post_attention_layernorm", layer.post_attention_norm);
-    on_linear(prefix + "mlp.gate_proj", layer.gate);
-    on_linear(prefix + "mlp.up_proj", layer.up);
-    on_linear(prefix + "mlp.down_proj", layer.down);
+    for_each_role_of_layer(layer, index++, on_vector, on_linear);
   }
   on_vector("model.norm", decoder.final_norm);
   on_linear("score", decoder.score);
@@ -95,5 +100,6 @@ void for_each_role(DecoderOf<Table, Vector, LinearLayer>& decoder, const OnVecto
 // The weight of a full name ("model.norm.weight"; a vector has one row), or one with null data.
 using FindWeight = std::function<kernels::Weight(const std::string& name)>;
 DecoderWeights assign_roles(const ModelConfig& config, const FindWeight& find);
+LayerWeights assign_layer_roles(std::int64_t index, const FindWeight& find);
 
 }  // namespace laurel::model

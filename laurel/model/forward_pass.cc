@@ -16,7 +16,7 @@ std::vector<float> ForwardPass::run() const {
 }
 
 void ForwardPass::embed(Matrix x) const {
-  kernels::embedding(context_.layout.pack.tokens, weights_.embedding, x, context_.pool);
+  weights_.embed(context_.layout.pack.tokens, x, context_.pool);
   round_values(context_, x);
 }
 
@@ -26,8 +26,8 @@ void ForwardPass::run_layers(Matrix x, std::int64_t begin, std::int64_t end) con
   BlockValues values = scratch_values(x, queries);
   values.x_mid = x;
   for (std::int64_t i = begin; i < end; ++i) {
-    const LayerWeights& layer = weights_.layers[static_cast<std::size_t>(i)];
-    BlockForward(context_, layer, i, queries).run(values, values.gate, x);
+    BlockForward(context_, weights_.layer(i, context_.pool), i, queries)
+        .run(values, values.gate, x);
   }
 }
 
@@ -36,7 +36,8 @@ void ForwardPass::run_last_layer(Matrix x, Matrix out) const {
   const QueryRows& queries = context_.layout.scored;
   BlockValues values = scratch_values(x, queries);
   values.x_mid = out;
-  BlockForward(context_, weights_.layers.back(), context_.config.num_layers - 1, queries)
+  const std::int64_t last = context_.config.num_layers - 1;
+  BlockForward(context_, weights_.layer(last, context_.pool), last, queries)
       .run(values, values.gate, out);
 }
 
@@ -44,8 +45,8 @@ std::vector<float> ForwardPass::score(kernels::ConstMatrix x) const {
   const ArenaScope scope(context_.scratch);
   const Matrix normed = context_.scratch.matrix(x.rows, x.cols);
   const Matrix rewards = context_.scratch.matrix(x.rows, 1);
-  norm(context_, x, weights_.final_norm, normed);
-  linear(context_, normed, weights_.score, rewards);
+  norm(context_, x, weights_.final_norm(), normed);
+  linear(context_, normed, weights_.score(), rewards);
   std::vector<float> result;
   for (const std::int64_t row : context_.layout.scored_of_point) {
     result.push_back(rewards.data[row]);

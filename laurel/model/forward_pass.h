@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "laurel/model/block_forward.h"
+#include "laurel/model/weight_source.h"
 
 namespace laurel::model {
 
 // Steps of the pass; residual streams are [rows, hidden] matrices of the caller's.
 class ForwardPass {
  public:
-  ForwardPass(const PassContext& context, const DecoderWeights& weights)
+  ForwardPass(const PassContext& context, WeightSource& weights)
       : context_(context), weights_(weights) {}
 
   // The rewards of the pack's score points, all steps.
@@ -31,7 +32,7 @@ class ForwardPass {
   BlockValues scratch_values(kernels::Matrix x, const QueryRows& queries) const;
 
   const PassContext& context_;
-  const DecoderWeights& weights_;
+  WeightSource& weights_;
 };
 
 }  // namespace laurel::model

@@ -1,42 +1,78 @@
 #include "laurel/model/reward_model.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "laurel/base/file_hash.h"
+#include "laurel/base/memory.h"
 #include "laurel/formats/tensor_store.h"
 #include "laurel/model/adapter.h"
-#include "laurel/model/arena.h"
-#include "laurel/model/forward_pass.h"
-#include "laurel/model/pack_layout.h"
+#include "laurel/model/fingerprint.h"
+#include "laurel/model/group_pass.h"
+#include "laurel/model/resident_weights.h"
+#include "laurel/model/streamed_weights.h"
 
 namespace laurel::model {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> model_files(const fs::path& directory, const formats::TensorStore& store,
-                                  const fs::path& adapter) {
-  std::vector<fs::path> files = store.files();
-  files.push_back(directory / "config.json");
-  if (!adapter.empty()) {
-    files.push_back(adapter / "adapter_config.json");
-    const fs::path tensors = adapter / "adapter_model.safetensors";
-    files.push_back(fs::exists(tensors) ? tensors : adapter / "adapter_model.bin");
+// The residual streams of a pass over streamed weights may take this much memory, and this share of
+// what is available.
+constexpr std::int64_t kMaxStreamBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kMaxStreamShare = 8;
+
+// Files that determine the rewards.
+struct ModelFiles {
+  std::vector<fs::path> weights;
+  std::vector<fs::path> others;  // config and adapter
+
+  ModelFiles() = default;
+  ModelFiles(const LoadOptions& options, const formats::TensorStore& store)
+      : weights(store.files()), others({options.directory / "config.json"}) {
+    if (options.adapter.empty()) return;
+    others.push_back(options.adapter / "adapter_config.json");
+    const fs::path tensors = options.adapter / "adapter_model.safetensors";
+    others.push_back(fs::exists(tensors) ? tensors : options.adapter / "adapter_model.bin");
   }
-  std::sort(files.begin(), files.end());
-  return files;
+
+  std::vector<fs::path> all() const {
+    std::vector<fs::path> files = weights;
+    files.insert(files.end(), others.begin(), others.end());
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+};
+
+WeightPlan plan_weights(const LoadOptions& options, const ModelConfig& config, ModelFiles& files) {
+  formats::TensorStore store = formats::TensorStore::open(options.directory);
+  files = ModelFiles(options, store);
+  std::optional<Adapter> adapter;
+  if (!options.adapter.empty()) adapter = read_adapter(options.adapter);
+  return WeightPlan(config, std::move(store), std::move(adapter), options.precision,
+                    options.directory.string());
 }
 
-Weights load_weights(const LoadOptions& options, const ModelConfig& config,
-                     std::vector<fs::path>& files, ThreadPool& pool) {
-  formats::TensorStore store = formats::TensorStore::open(options.directory);
-  files = model_files(options.directory, store, options.adapter);
-  if (options.adapter.empty()) {
-    return Weights(config, std::move(store), nullptr, options.precision, options.directory.string(),
-                   pool);
-  }
-  const Adapter adapter = read_adapter(options.adapter);
-  return Weights(config, std::move(store), &adapter, options.precision, options.directory.string(),
-                 pool);
+std::int64_t activation_bytes_of(const ModelConfig& config, std::int64_t num_rows) {
+  const std::int64_t query = config.num_heads * config.head_dim;
+  const std::int64_t kv = config.num_kv_heads * config.head_dim;
+  const std::int64_t per_row =
+      2 * config.hidden_size + 2 * query + 2 * kv + 2 * config.intermediate_size;
+  return num_rows * per_row * static_cast<std::int64_t>(sizeof(float));
+}
+
+WeightPlacement place(const LoadOptions& options, const ModelConfig& config,
+                      const WeightPlan& plan) {
+  WeightPlacement placement;
+  placement.weight_bytes = plan.stored_bytes() + plan.copied_bytes();
+  placement.available_bytes = options.available_bytes;
+  if (!placement.available_bytes) placement.available_bytes = available_memory();
+  const std::int64_t needed =
+      placement.weight_bytes + activation_bytes_of(config, options.pack_rows);
+  placement.streamed = options.streaming == Streaming::kAlways ||
+                       (options.streaming == Streaming::kIfNeeded &&
+                        needed > placement.available_bytes.value_or(needed));
+  return placement;
 }
 
 }  // namespace
@@ -44,42 +80,71 @@ Weights load_weights(const LoadOptions& options, const ModelConfig& config,
 struct RewardModel::Impl {
   ModelConfig config;
   Precision precision;
-  std::vector<fs::path> files;
-  Weights weights;
+  ModelFiles files;
+  WeightPlan plan;
+  WeightPlacement placement;
+  std::unique_ptr<WeightSource> source;
+  const StreamedWeights* streamed = nullptr;  // the source, if it is one
 
   Impl(const LoadOptions& options, ThreadPool& pool)
       : config(read_config(options.directory)),
         precision(options.precision),
-        weights(load_weights(options, config, files, pool)) {}
-  Impl(ModelConfig shape, Weights parameters, Precision type)
-      : config(std::move(shape)), precision(type), weights(std::move(parameters)) {}
+        plan(plan_weights(options, config, files)),
+        placement(place(options, config, plan)) {
+    if (placement.streamed) {
+      auto weights = std::make_unique<StreamedWeights>(config, plan, pool);
+      streamed = weights.get();
+      source = std::move(weights);
+    } else {
+      source = std::make_unique<ResidentWeights>(config, plan, pool);
+    }
+  }
+
+  std::int64_t max_stream_bytes() const {
+    const std::int64_t available = placement.available_bytes.value_or(kMaxStreamBytes);
+    return std::min(kMaxStreamBytes, available / kMaxStreamShare);
+  }
 };
 
 RewardModel::RewardModel(const LoadOptions& options, ThreadPool& pool)
     : impl_(std::make_unique<Impl>(options, pool)) {}
-RewardModel::RewardModel(ModelConfig config, Weights weights, Precision precision)
-    : impl_(std::make_unique<Impl>(std::move(config), std::move(weights), precision)) {}
 RewardModel::~RewardModel() = default;
 RewardModel::RewardModel(RewardModel&&) noexcept = default;
 
 const ModelConfig& RewardModel::config() const { return impl_->config; }
-const Weights& RewardModel::weights() const { return impl_->weights; }
-const std::vector<fs::path>& RewardModel::files() const { return impl_->files; }
+const WeightPlan& RewardModel::weights() const { return impl_->plan; }
+const WeightPlacement& RewardModel::placement() const { return impl_->placement; }
+
+std::string RewardModel::fingerprint(ThreadPool& pool) const {
+  if (impl_->plan.stored_bytes() <= kMaxHashedBytes) {
+    return fingerprint_files(impl_->files.all(), pool);
+  }
+  return sampled_fingerprint(impl_->files.others, impl_->plan.tensors(), pool);
+}
 
 std::vector<float> RewardModel::forward(const packing::Pack& pack, ThreadPool& pool) const {
-  const PackLayout layout(impl_->config, pack);
-  Arena scratch;
-  const PassContext context{impl_->config, layout, impl_->precision, scratch, pool};
-  return ForwardPass(context, impl_->weights.decoder()).run();
+  return std::move(forward(std::span(&pack, 1), pool).front());
+}
+
+std::vector<std::vector<float>> RewardModel::forward(std::span<const packing::Pack> packs,
+                                                     ThreadPool& pool) const {
+  GroupPass pass(impl_->config, {impl_->precision, impl_->max_stream_bytes()}, *impl_->source,
+                 pool);
+  std::vector<std::vector<float>> rewards;
+  while (rewards.size() < packs.size()) {
+    for (std::vector<float>& values : pass.run(packs.subspan(rewards.size()))) {
+      rewards.push_back(std::move(values));
+    }
+  }
+  return rewards;
 }
 
 std::int64_t RewardModel::activation_bytes(std::int64_t num_rows) const {
-  const ModelConfig& config = impl_->config;
-  const std::int64_t query = config.num_heads * config.head_dim;
-  const std::int64_t kv = config.num_kv_heads * config.head_dim;
-  const std::int64_t per_row =
-      2 * config.hidden_size + 2 * query + 2 * kv + 2 * config.intermediate_size;
-  return num_rows * per_row * static_cast<std::int64_t>(sizeof(float));
+  return activation_bytes_of(impl_->config, num_rows);
+}
+
+ReadStatistics RewardModel::read_statistics() const {
+  return impl_->streamed == nullptr ? ReadStatistics{} : impl_->streamed->statistics();
 }
 
 }  // namespace laurel::model

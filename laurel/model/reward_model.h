@@ -4,21 +4,40 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "laurel/base/thread_pool.h"
+#include "laurel/model/block_reader.h"
 #include "laurel/model/config.h"
-#include "laurel/model/weights.h"
+#include "laurel/model/weight_plan.h"
 #include "laurel/packing/forest.h"
 
 namespace laurel::model {
 
+enum class Streaming {
+  kNever,
+  kAlways,
+  kIfNeeded,  // if the weights, and the activations of a pack, do not fit into memory
+};
+
 struct LoadOptions {
-  std::filesystem::path directory;
-  std::filesystem::path adapter;  // empty for none
+  std::filesystem::path directory = {};
+  std::filesystem::path adapter = {};  // empty for none
   Precision precision = Precision::kF32;
+  Streaming streaming = Streaming::kNever;
+  std::int64_t pack_rows = 4096;  // of the packs that forward() will get, for kIfNeeded
+  // Bytes of memory to make do with; by default what the system says is available.
+  std::optional<std::int64_t> available_bytes = std::nullopt;
+};
+
+// Where the weights are.
+struct WeightPlacement {
+  bool streamed = false;
+  std::int64_t weight_bytes = 0;                // as stored, and the copies if they were in memory
+  std::optional<std::int64_t> available_bytes;  // when the model was loaded, if known
 };
 
 // Immutable after loading; forward() may run on several threads at once if each brings its own
@@ -27,22 +46,30 @@ class RewardModel {
  public:
   // Throws UserError or IoError if the checkpoint cannot be used.
   RewardModel(const LoadOptions& options, ThreadPool& pool);
-  RewardModel(ModelConfig config, Weights weights, Precision precision);  // e.g. for tests
   ~RewardModel();
   RewardModel(RewardModel&&) noexcept;
 
   const ModelConfig& config() const;
-  const Weights& weights() const;
-  // Files whose contents determine the rewards: config, tensors, adapter. In name order.
-  const std::vector<std::filesystem::path>& files() const;
+  const WeightPlan& weights() const;
+  const WeightPlacement& placement() const;
+  // Identifies the config, weights and adapter: a hash of their files, or of samples of very large
+  // ones (fingerprint.h). Throws IoError.
+  std::string fingerprint(ThreadPool& pool) const;
 
   // One reward per score point of the pack, in the order of pack.score_points. Token ids must be in
   // [0, vocab_size) (InternalError otherwise). A reward depends only on the tokens on its path, bit
-  // for bit.
+  // for bit. Streamed weights that cannot be read are an IoError, of every later call too.
   std::vector<float> forward(const packing::Pack& pack, ThreadPool& pool) const;
+  // Of every pack. Streamed weights are read once for as many packs as it takes to hide the
+  // reading.
+  std::vector<std::vector<float>> forward(std::span<const packing::Pack> packs,
+                                          ThreadPool& pool) const;
 
   // Bytes of activations that forward() needs for a pack of this many rows.
   std::int64_t activation_bytes(std::int64_t num_rows) const;
+
+  // What reading streamed weights took so far.
+  ReadStatistics read_statistics() const;
 
  private:
   struct Impl;

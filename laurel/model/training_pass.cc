@@ -33,13 +33,15 @@ std::vector<float> TrainingPass::forward(const DecoderWeights& weights, const pa
     train_layer(pass, weights, i, out);
     final_x_ = out;
   }
-  return ForwardPass(pass, weights).score(final_x_);
+  MemorySource source(weights);
+  return ForwardPass(pass, source).score(final_x_);
 }
 
 // The input of the first trained layer or, where none is, of the head.
 Matrix TrainingPass::frozen_part(const PassContext& pass, const DecoderWeights& weights,
                                  ConstMatrix frozen_states) {
-  const ForwardPass inference(pass, weights);
+  MemorySource source(weights);
+  const ForwardPass inference(pass, source);
   const bool none_trained = first_layer_ == config_.num_layers;
   Matrix out;
   if (none_trained) out = kept_.matrix(layout_->scored.count(), config_.hidden_size);
@@ -150,7 +152,8 @@ std::vector<float> TrainingPass::evaluate(const DecoderWeights& weights, const p
                                           ThreadPool& pool) {
   const PackLayout layout(config_, pack);
   const PassContext pass = context(layout, pool);
-  return ForwardPass(pass, weights).run();
+  MemorySource source(weights);
+  return ForwardPass(pass, source).run();
 }
 
 std::vector<float> TrainingPass::frozen_states(const DecoderWeights& weights,
@@ -159,7 +162,8 @@ std::vector<float> TrainingPass::frozen_states(const DecoderWeights& weights,
   const PassContext pass = context(layout, pool);
   std::vector<float> states(static_cast<std::size_t>(layout.num_rows * config_.hidden_size));
   const Matrix x{states.data(), layout.num_rows, config_.hidden_size, config_.hidden_size};
-  const ForwardPass inference(pass, weights);
+  MemorySource source(weights);
+  const ForwardPass inference(pass, source);
   inference.embed(x);
   inference.run_layers(x, 0, first_layer_);
   return states;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "laurel/base/error.h"
+#include "laurel/base/memory.h"
 #include "laurel/data/build.h"
 #include "laurel/data/prepare_row.h"
 #include "laurel/formats/tensor_store.h"
@@ -23,7 +24,7 @@ model::TrainableOptions fitting_options(const model::ModelConfig& config, DType 
       set, static_cast<std::int64_t>(set.examples.size()), kTrainingPackTokens);
   question.largest_example = train::largest_pack_rows(set, 1, 1);
   question.choose_recompute = true;
-  question.available = train::available_memory().value_or(INT64_MAX);
+  question.available = available_memory().value_or(INT64_MAX);
   question.options.recompute = train::plan_memory(question);
   return question.options;
 }

@@ -9,7 +9,6 @@
 
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
-#include "laurel/base/file_hash.h"
 #include "laurel/base/half.h"
 #include "laurel/base/thread_pool.h"
 #include "laurel/chat/encoder.h"
@@ -29,6 +28,11 @@ using Clock = std::chrono::steady_clock;
 void check_batch_tokens(std::int64_t batch_tokens) {
   if (batch_tokens < 1)
     throw UserError("option batch-tokens: expected a positive number, got {}", batch_tokens);
+}
+
+model::Streaming streaming_of(std::optional<bool> choice) {
+  if (!choice) return model::Streaming::kIfNeeded;
+  return *choice ? model::Streaming::kAlways : model::Streaming::kNever;
 }
 
 // A conversation ready for the model: the tokens up to the scored one, or why there are none.
@@ -82,6 +86,8 @@ struct Scorer::Impl {
     load.adapter = files.adapter.empty() ? fs::path(options.adapter) : files.adapter;
     if (rule_settings.compute == schema::ComputeType::kBF16)
       load.precision = model::Precision::kBF16;
+    load.streaming = streaming_of(options.stream_weights);
+    load.pack_rows = options.batch_tokens;
     return load;
   }
 
@@ -138,12 +144,13 @@ std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> ba
   const std::vector<packing::Pack> packs =
       packing::plan_packs(sequences, {options.batch_tokens, options.share_prefixes});
   const bool to_half = encoder.rule().rounding == schema::RewardRounding::kF16;
-  for (const packing::Pack& pack : packs) {
-    const std::vector<float> rewards = reward_model.forward(pack, pool);
-    for (std::size_t k = 0; k < rewards.size(); ++k) {
-      const std::size_t owner = owners[static_cast<std::size_t>(pack.score_points[k].sequence)];
+  const std::vector<std::vector<float>> rewards = reward_model.forward(packs, pool);
+  for (std::size_t p = 0; p < packs.size(); ++p) {
+    for (std::size_t k = 0; k < rewards[p].size(); ++k) {
+      const std::int64_t sequence = packs[p].score_points[k].sequence;
+      const std::size_t owner = owners[static_cast<std::size_t>(sequence)];
       const chat::Encoded& item = prepared[owner].encoded.value();
-      const float value = to_half ? f16_to_float(float_to_f16(rewards[k])) : rewards[k];
+      const float value = to_half ? f16_to_float(float_to_f16(rewards[p][k])) : rewards[p][k];
       if (!std::isfinite(value)) {
         results[owner] = Failure{fmt::format("the reward is not a finite number: {}", value)};
         continue;
@@ -163,7 +170,7 @@ void Scorer::Impl::fill_facts() const {
   model_facts.name = options.model;
   model_facts.architecture = reward_model.config().architecture;
   model_facts.revision = files.commit;
-  model_facts.hash = fingerprint_files(reward_model.files(), pool);
+  model_facts.hash = reward_model.fingerprint(pool);
   model_facts.tokenizer_hash = tokenizer->hash();
   model_facts.num_parameters = model::num_parameters(reward_model.config());
   model_facts.dtype = reward_model.weights().dtype();
@@ -197,6 +204,13 @@ const ModelFacts& Scorer::facts() const {
 ScoreStatistics Scorer::statistics() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->totals;
+}
+
+WeightStreaming Scorer::streaming() const {
+  const model::WeightPlacement& placement = impl_->reward_model.placement();
+  const model::ReadStatistics reading = impl_->reward_model.read_statistics();
+  return {placement.streamed,   placement.weight_bytes, placement.available_bytes, reading.bytes,
+          reading.cached_bytes, reading.read_seconds,   reading.wait_seconds};
 }
 
 }  // namespace laurel::scoring

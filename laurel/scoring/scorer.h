@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ struct ScorerOptions {
   std::int64_t batch_tokens =
       4096;                    // rows per forward pass; speed and memory only, never the reward
   bool share_prefixes = true;  // speed only, never the reward
+  // Whether weights are read layer by layer while computing; nullopt: if they do not fit into
+  // memory. Speed and memory only, never the reward.
+  std::optional<bool> stream_weights;
 };
 
 using schema::Conversation;
@@ -43,12 +47,23 @@ struct ScoreStatistics {
   double seconds = 0;
 };
 
+// How the weights are held, and what streaming them took so far.
+struct WeightStreaming {
+  bool on = false;
+  std::int64_t weight_bytes = 0;                // of the whole model
+  std::optional<std::int64_t> available_bytes;  // of memory when it was loaded, if known
+  std::int64_t read_bytes = 0;
+  std::int64_t cached_bytes = 0;  // of these, from the system's page cache
+  double read_seconds = 0;        // of the thread that reads
+  double wait_seconds = 0;        // of the computation, for it
+};
+
 // Facts of the loaded model, for reports.
 struct ModelFacts {
   std::string name;
   std::string architecture;
   std::string revision;  // commit or empty
-  std::string hash;      // fingerprint of config and weights
+  std::string hash;      // fingerprint of config, weights and adapter; see model/fingerprint.h
   std::string tokenizer_hash;
   std::int64_t num_parameters = 0;
   std::string dtype;  // of the stored weights
@@ -74,10 +89,11 @@ class Scorer {
   Result<std::string> render(const Conversation& conversation) const;
 
   const schema::ScoringRule& rule() const;
-  // The first call reads all weights once, for the fingerprint.
+  // The first call reads the weights once, for the fingerprint; of very large ones, samples.
   const ModelFacts& facts() const;
   // Sums over all score() calls so far.
   ScoreStatistics statistics() const;
+  WeightStreaming streaming() const;
 
  private:
   struct Impl;

@@ -9,8 +9,8 @@
 #include "laurel/base/json.h"
 #include "laurel/formats/safetensors_writer.h"
 #include "laurel/formats/shard_writer.h"
+#include "laurel/model/decoder_weights.h"
 #include "laurel/model/family.h"
-#include "laurel/model/weights.h"
 #include "laurel/train/lora_export.h"
 
 namespace laurel::train {

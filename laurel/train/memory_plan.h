@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "laurel/data/training_set.h"
@@ -42,16 +41,6 @@ MemoryNeed memory_need(const MemoryQuestion& question, model::Recompute recomput
 // The recomputation to train with: the one asked for, or the least that fits. Throws UserError when
 // none does: what is needed and for what, what is available, and which options would fit.
 model::Recompute plan_memory(const MemoryQuestion& question);
-
-// Bytes that this process can still get: the least of the system's available memory, what the
-// control groups leave, and what its own limit on the address space leaves. Nullopt when the system
-// does not say.
-std::optional<std::int64_t> available_memory();
-
-// For tests: the text of /proc/meminfo, and of a control group's limit, use and memory.stat.
-std::optional<std::int64_t> parse_mem_available(const std::string& meminfo);
-std::optional<std::int64_t> control_group_room(const std::string& limit, const std::string& current,
-                                               const std::string& stat);
 
 std::string_view to_string(model::Recompute recompute);  // "none", "attention", "block"
 

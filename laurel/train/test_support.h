@@ -17,8 +17,8 @@
 #include "laurel/base/random.h"
 #include "laurel/data/training_set.h"
 #include "laurel/formats/safetensors_writer.h"
+#include "laurel/model/decoder_weights.h"
 #include "laurel/model/trainable_model.h"
-#include "laurel/model/weights.h"
 
 namespace laurel::train {
 

@@ -1,0 +1,70 @@
+// Where each parameter of a decoder comes from, and what is done to it on the way.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "laurel/base/thread_pool.h"
+#include "laurel/formats/tensor_store.h"
+#include "laurel/model/adapter.h"
+#include "laurel/model/config.h"
+#include "laurel/model/decoder_weights.h"
+#include "laurel/model/precision.h"
+
+namespace laurel::model {
+
+// One parameter. Pointers are those of the plan's stores.
+struct PlannedTensor {
+  ExpectedTensor expected;
+  const formats::TensorView* stored = nullptr;  // the adapter's, where it brings a whole tensor
+  const LoraModule* lora = nullptr;             // merged into it, if any
+};
+
+// The tensors that computing had to make: merged with an adapter, or rounded to bfloat16.
+struct TensorCopies {
+  std::deque<std::vector<float>> merged;
+  std::deque<std::vector<std::uint16_t>> rounded;
+};
+
+// Names, shapes and origins of a model's weights. Reads headers, no weights. Immutable.
+class WeightPlan {
+ public:
+  // Checks names and shapes against expected_tensors() and throws UserError naming the first tensor
+  // that is missing, extra, of another shape or of another type than F32, BF16, F16. Ignored
+  // extras: rotary_emb.inv_freq and lm_head.weight.
+  WeightPlan(const ModelConfig& config, formats::TensorStore store, std::optional<Adapter> adapter,
+             Precision precision, std::string_view where);
+
+  // In the order of expected_tensors().
+  const std::vector<PlannedTensor>& tensors() const { return tensors_; }
+
+  // The tensor for the kernels, from its stored bytes at `data`: these themselves, or a copy that
+  // is added to `copies`. Vectors have one row.
+  kernels::Weight prepare(const PlannedTensor& tensor, const std::byte* data, TensorCopies& copies,
+                          ThreadPool& pool) const;
+
+  // Element type that most parameters are stored as: "BF16", …
+  std::string dtype() const;
+  // Bytes of the tensors as stored, and of the copies that prepare() makes of all of them.
+  std::int64_t stored_bytes() const;
+  std::int64_t copied_bytes() const;
+
+ private:
+  PlannedTensor plan(const ExpectedTensor& expected) const;
+  void refuse_extras_of_adapter() const;
+  bool is_rounded(const PlannedTensor& tensor) const;
+
+  formats::TensorStore store_;
+  std::optional<Adapter> adapter_;
+  Precision precision_;
+  std::vector<PlannedTensor> tensors_;
+};
+
+}  // namespace laurel::model
