@@ -48,3 +48,20 @@ endif()
 if(LAUREL_TESTS)
   find_package(GTest REQUIRED)
 endif()
+
+# The headers that most sources include, compiled once: it saves a quarter of a sanitizer build. Sources include what they
+# use all the same, which builds without this see to.
+if(LAUREL_PRECOMPILE)
+  set(laurel_headers <algorithm> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string>
+                     <string_view> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+  file(GENERATE OUTPUT "${PROJECT_BINARY_DIR}/headers.cc" CONTENT "")
+  add_library(laurel_headers OBJECT "${PROJECT_BINARY_DIR}/headers.cc")
+  target_precompile_headers(laurel_headers PRIVATE ${laurel_headers})
+  target_link_libraries(laurel_headers PRIVATE laurel_warnings laurel_sanitize fmt::fmt nlohmann_json::nlohmann_json)
+  if(LAUREL_TESTS)
+    add_library(laurel_test_headers OBJECT "${PROJECT_BINARY_DIR}/headers.cc")
+    target_precompile_headers(laurel_test_headers PRIVATE ${laurel_headers} <gtest/gtest.h> <gmock/gmock.h>)
+    target_link_libraries(laurel_test_headers PRIVATE laurel_warnings laurel_sanitize fmt::fmt nlohmann_json::nlohmann_json
+                                                      GTest::gtest GTest::gmock)
+  endif()
+endif()
