@@ -20,8 +20,8 @@ constexpr std::uint64_t aligned_up(std::uint64_t offset) {
   return aligned_down(offset + kReadAlignment - 1);
 }
 
-// Reads of one file, which is mapped but never touched there: a file that is cut off while it is in
-// use is an IoError, not a signal. Thread-safe.
+// Reads of one file, which is mapped but not touched there by the reads: a file that is cut off
+// while it is in use is an IoError, not a signal. Thread-safe.
 class RangeReader {
  public:
   // Throws IoError if the file cannot be opened.
@@ -41,10 +41,12 @@ class RangeReader {
   bool read_around_cache(std::uint64_t offset, std::span<std::byte> target,
                          std::size_t needed) const;
 
- private:
   // Whether every page of the range is in the page cache, as far as the system tells.
   bool is_cached(std::uint64_t offset, std::size_t length) const;
+  // The mapping, for who takes the risk to touch it.
+  const MappedFile& mapping() const { return mapping_; }
 
+ private:
   MappedFile mapping_;
   int buffered_ = -1;
   int direct_ = -1;         // -1 where the file system refuses

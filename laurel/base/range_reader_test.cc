@@ -10,6 +10,7 @@
 #include <string>
 
 #include "laurel/base/error.h"
+#include "laurel/base/file_hash.h"
 #include "laurel/base/test_support.h"
 
 namespace laurel {
@@ -112,6 +113,15 @@ TEST_F(RangeReaderTest, AFileThatBecameShorterIsAnIoError) {
   EXPECT_EQ(error_text<IoError>([&] { reader.read(kReadAlignment, buffer.span().first(20)); }),
             path_.string() + ": cut off while in use, expected 20 bytes at offset 4096, got 10");
   reader.read(kReadAlignment, buffer.span().first(10));
+}
+
+TEST_F(RangeReaderTest, FingerprintsDoNotDependOnTheCache) {
+  ThreadPool one(1), two(2);
+  const std::string cached = fingerprint_files({path_}, one);
+  make_cold();
+  EXPECT_EQ(fingerprint_files({path_}, two), cached);
+  write_file(path_, content_ + "1");
+  EXPECT_NE(fingerprint_files({path_}, one), cached);
 }
 
 TEST_F(RangeReaderTest, AMissingFileIsAnIoError) {

@@ -15,6 +15,7 @@
 #include "laurel/bench/mini.h"
 #include "laurel/cli/app.h"
 #include "laurel/cli/commands.h"
+#include "laurel/cli/manifest.h"
 #include "laurel/cli/scorer_options.h"
 #include "laurel/formats/line_reader.h"
 #include "laurel/hub/resolve.h"
@@ -87,6 +88,7 @@ std::vector<Json> mini_preferences(std::int64_t count) {
 profile::Breakdown profile_scoring(const BenchOptions& options,
                                    const profile::MachineRates& rates) {
   const scoring::Scorer scorer(options.scorer);
+  print_streaming(scorer, options.scorer);
   const std::vector<scoring::Conversation> conversations = read_conversations(options);
   scorer.score(std::span(conversations).first(std::min<std::size_t>(8, conversations.size())));
   const scoring::ScoreStatistics before = scorer.statistics();

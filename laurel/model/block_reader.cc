@@ -36,6 +36,7 @@ BlockReader::BlockReader(const std::vector<std::filesystem::path>& files,
     files_.push_back(std::make_unique<RangeReader>(file));
   }
   for (const std::vector<FileRange>& ranges : blocks) blocks_.push_back(plan_block(ranges));
+  seconds_.resize(blocks_.size());
   for (const Block& block : blocks_) {
     if (block.windows.empty()) continue;
     const Window& last = block.windows.back();
@@ -165,7 +166,7 @@ void BlockReader::read_loop() {
     slot.state = wanted ? State::kReady : State::kEmpty;
     if (wanted) {
       ++num_read_;
-      slowest_ = std::max(slowest_, seconds);
+      seconds_[static_cast<std::size_t>(slot.block)] = seconds;
     }
     changed_.notify_all();
   }
@@ -198,7 +199,7 @@ void BlockReader::read(const FileRange& range, std::byte* target) const {
 
 double BlockReader::slowest_block() const {
   const std::lock_guard lock(mutex_);
-  return num_read_ < 2 ? 0 : slowest_;
+  return num_read_ < 2 ? 0 : *std::max_element(seconds_.begin(), seconds_.end());
 }
 
 ReadStatistics BlockReader::statistics() const {

@@ -53,7 +53,7 @@ class BlockReader {
   // Bytes of small ranges, through the page cache.
   void read(const FileRange& range, std::byte* target) const;
 
-  // Seconds that the slowest block took so far; 0 before two are read.
+  // Seconds that the slowest block took when it was last read; 0 before two were.
   double slowest_block() const;
   ReadStatistics statistics() const;
 
@@ -101,7 +101,7 @@ class BlockReader {
   bool stopping_ = false;
   std::exception_ptr error_;
   std::int64_t num_read_ = 0;
-  double slowest_ = 0;
+  std::vector<double> seconds_;  // [blocks] of the last reading
   ReadStatistics statistics_;
   std::thread thread_;
 };
