@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "hwy/cache_control.h"
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/scratch.h"
 #include "laurel/kernels/simd.h"
@@ -91,6 +92,15 @@ class Block {
     }
   }
 
+  // The partial sums of the next panel, which are in c.
+  void prefetch_result(Range rows, std::int64_t col) const {
+    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
+      const float* c = product_.c.row(r) + col;
+      hwy::Prefetch(c);
+      hwy::Prefetch(c + std::min(kPanelCols, product_.c.cols - col) - 1);
+    }
+  }
+
   void load_rows(Range rows, Range k, float* to) const {
     for (std::int64_t r = rows.begin; r < rows.end; ++r, to += kDepthStride)
       std::memcpy(to, product_.a.row(r) + k.begin,
@@ -109,6 +119,7 @@ class Block {
                        std::min(cols_.end, cols_.begin + (p + 1) * kPanelCols)};
       if (tile + 1 < num_tiles_) prefetch_rows(tile_rows(tile + 1), k, p);
       if (in_place_) {
+        if (p + 1 < num_panels_) prefetch_result(rows, cols.end);
         multiply_in_place(function, a, panel, k.size(), start, rows, cols);
         continue;
       }
