@@ -103,10 +103,10 @@ void refuse_extra_tensors(const formats::TensorStore& store,
   }
 }
 
-DecoderWeights assign_roles(const ModelConfig& config, const FindWeight& find) {
+DecoderWeights assign_roles(std::int64_t num_layers, const FindWeight& find) {
   DecoderWeights decoder;
   decoder.embedding = find(std::string(kEmbeddingName) + ".weight");
-  decoder.layers.resize(static_cast<std::size_t>(config.num_layers));
+  decoder.layers.resize(static_cast<std::size_t>(num_layers));
   for_each_role(decoder, AssignVector{find}, AssignLinear{find});
   return decoder;
 }

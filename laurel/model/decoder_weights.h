@@ -99,7 +99,7 @@ void for_each_role(DecoderOf<Table, Vector, LinearLayer>& decoder, const OnVecto
 
 // The weight of a full name ("model.norm.weight"; a vector has one row), or one with null data.
 using FindWeight = std::function<kernels::Weight(const std::string& name)>;
-DecoderWeights assign_roles(const ModelConfig& config, const FindWeight& find);
+DecoderWeights assign_roles(std::int64_t num_layers, const FindWeight& find);
 LayerWeights assign_layer_roles(std::int64_t index, const FindWeight& find);
 
 }  // namespace laurel::model

@@ -1,21 +1,15 @@
 #include "laurel/model/resident_weights.h"
 
-#include <map>
-#include <string>
-
 namespace laurel::model {
 
 ResidentWeights::ResidentWeights(const ModelConfig& config, const WeightPlan& plan,
                                  ThreadPool& pool)
     : MemorySource(decoder_) {
-  std::map<std::string, kernels::Weight, std::less<>> tensors;
-  for (const PlannedTensor& tensor : plan.tensors()) {
-    tensors[tensor.expected.name] = plan.prepare(tensor, tensor.stored->data.data(), copies_, pool);
+  const auto bytes = [](const PlannedTensor& tensor) { return tensor.stored->data.data(); };
+  decoder_ = plan.outside_layers(bytes, copies_, pool);
+  for (std::int64_t i = 0; i < config.num_layers; ++i) {
+    decoder_.layers.push_back(plan.layer(i, bytes, copies_, pool));
   }
-  decoder_ = assign_roles(config, [&](const std::string& name) {
-    const auto found = tensors.find(name);
-    return found != tensors.end() ? found->second : kernels::Weight{};
-  });
 }
 
 }  // namespace laurel::model

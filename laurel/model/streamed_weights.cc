@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <string>
 
 #include "laurel/base/error.h"
@@ -13,15 +12,6 @@ namespace {
 // Computing a layer should take this many times what reading one does: disks have slow moments, and
 // the reading itself takes a little from the cores.
 constexpr double kComputePerRead = 4;
-
-using Named = std::map<std::string, kernels::Weight, std::less<>>;
-
-FindWeight finder(const Named& tensors) {
-  return [&tensors](const std::string& name) {
-    const auto found = tensors.find(name);
-    return found != tensors.end() ? found->second : kernels::Weight{};
-  };
-}
 
 // Distinct values in ascending order, and the place of each token's among them.
 struct DistinctTokens {
@@ -43,7 +33,7 @@ struct DistinctTokens {
 
 StreamLayout::StreamLayout(const ModelConfig& config, const WeightPlan& plan)
     : ranges(static_cast<std::size_t>(config.num_layers)),
-      tensors(static_cast<std::size_t>(config.num_layers)) {
+      range_of_tensor(static_cast<std::size_t>(config.num_layers)) {
   for (const PlannedTensor& tensor : plan.tensors()) {
     if (std::find(files.begin(), files.end(), tensor.stored->file) == files.end()) {
       files.emplace_back(tensor.stored->file);
@@ -52,8 +42,6 @@ StreamLayout::StreamLayout(const ModelConfig& config, const WeightPlan& plan)
       add_to_layer(tensor);
     } else if (tensor.expected.name == std::string(kEmbeddingName) + ".weight") {
       embedding = &tensor;
-    } else {
-      others.push_back(&tensor);
     }
   }
 }
@@ -68,10 +56,8 @@ std::optional<FileRange> StreamLayout::range_of(const formats::TensorView& store
 void StreamLayout::add_to_layer(const PlannedTensor& tensor) {
   const auto layer = static_cast<std::size_t>(tensor.expected.layer);
   const std::optional<FileRange> range = range_of(*tensor.stored);
-  tensors[layer].push_back({&tensor, std::nullopt});
-  if (!range) return;
-  tensors[layer].back().range = ranges[layer].size();
-  ranges[layer].push_back(*range);
+  range_of_tensor[layer].push_back(range ? std::optional(ranges[layer].size()) : std::nullopt);
+  if (range) ranges[layer].push_back(*range);
 }
 
 StreamedWeights::StreamedWeights(const ModelConfig& config, const WeightPlan& plan,
@@ -82,25 +68,22 @@ StreamedWeights::StreamedWeights(const ModelConfig& config, const WeightPlan& pl
         "{}: tensor {}: an adapter of the embedding is not supported while weights are streamed",
         layout_.embedding->lora->a->file, layout_.embedding->lora->a->name);
   }
-  load_others(config, pool);
+  load_others(pool);
 }
 
-void StreamedWeights::load_others(const ModelConfig& config, ThreadPool& pool) {
-  Named tensors;
-  for (const PlannedTensor* tensor : layout_.others) {
-    other_bytes_.emplace_back(tensor->stored->data.size());
-    read(*tensor->stored, 0, other_bytes_.back());
-    tensors[tensor->expected.name] =
-        plan_.prepare(*tensor, other_bytes_.back().data(), other_copies_, pool);
-  }
-  ModelConfig without_layers = config;
-  without_layers.num_layers = 0;
-  others_ = assign_roles(without_layers, finder(tensors));
+void StreamedWeights::load_others(ThreadPool& pool) {
+  const StoredBytes bytes = [&](const PlannedTensor& tensor) -> const std::byte* {
+    if (&tensor == layout_.embedding) return nullptr;
+    std::vector<std::byte>& read_bytes = other_bytes_.emplace_back(tensor.stored->data.size());
+    read(*tensor.stored, layout_.range_of(*tensor.stored), 0, read_bytes);
+    return read_bytes.data();
+  };
+  others_ = plan_.outside_layers(bytes, other_copies_, pool);
 }
 
-void StreamedWeights::read(const formats::TensorView& stored, std::uint64_t offset,
-                           std::span<std::byte> target) const {
-  if (const std::optional<FileRange> range = layout_.range_of(stored)) {
+void StreamedWeights::read(const formats::TensorView& stored, const std::optional<FileRange>& range,
+                           std::uint64_t offset, std::span<std::byte> target) const {
+  if (range) {
     reader_.read({range->file, range->offset + offset, target.size()}, target.data());
   } else {
     std::memcpy(target.data(), stored.data.data() + offset, target.size());
@@ -111,11 +94,12 @@ void StreamedWeights::embed(std::span<const std::int32_t> tokens, kernels::Matri
                             ThreadPool& pool) {
   reader_.prefetch();
   const formats::TensorView& stored = *layout_.embedding->stored;
+  const std::optional<FileRange> range = layout_.range_of(stored);
   const DistinctTokens distinct(tokens);
   const auto row_bytes = static_cast<std::size_t>(x.cols * dtype_size(stored.dtype));
   std::vector<std::byte> table(distinct.values.size() * row_bytes);
   for (std::size_t i = 0; i < distinct.values.size(); ++i) {
-    read(stored, static_cast<std::uint64_t>(distinct.values[i]) * row_bytes,
+    read(stored, range, static_cast<std::uint64_t>(distinct.values[i]) * row_bytes,
          std::span(table).subspan(i * row_bytes, row_bytes));
   }
   const auto num_rows = static_cast<std::int64_t>(distinct.values.size());
@@ -128,13 +112,14 @@ const LayerWeights& StreamedWeights::layer(std::int64_t index, ThreadPool& pool)
   current_ = -1;
   copies_ = {};
   const std::span<const std::byte* const> places = reader_.block(index);
-  Named tensors;
-  for (const StreamLayout::Tensor& tensor : layout_.tensors[static_cast<std::size_t>(index)]) {
-    const std::byte* data =
-        tensor.range ? places[*tensor.range] : tensor.planned->stored->data.data();
-    tensors[tensor.planned->expected.name] = plan_.prepare(*tensor.planned, data, copies_, pool);
-  }
-  layer_ = assign_layer_roles(index, finder(tensors));
+  const std::vector<std::optional<std::size_t>>& ranges =
+      layout_.range_of_tensor[static_cast<std::size_t>(index)];
+  std::size_t next = 0;  // tensors come in the plan's order
+  const StoredBytes bytes = [&](const PlannedTensor& tensor) {
+    const std::optional<std::size_t> range = ranges[next++];
+    return range ? places[*range] : tensor.stored->data.data();
+  };
+  layer_ = plan_.layer(index, bytes, copies_, pool);
   current_ = index;
   return layer_;
 }

@@ -20,17 +20,13 @@ namespace laurel::model {
 // Where the tensors of a plan lie in files.
 class StreamLayout {
  public:
-  struct Tensor {
-    const PlannedTensor* planned = nullptr;
-    std::optional<std::size_t> range;  // index into the layer's ranges; none if it is in memory
-  };
-
   StreamLayout(const ModelConfig& config, const WeightPlan& plan);
 
   std::vector<std::filesystem::path> files;
   std::vector<std::vector<FileRange>> ranges;  // [layers]
-  std::vector<std::vector<Tensor>> tensors;    // [layers]
-  std::vector<const PlannedTensor*> others;    // outside of the layers and the embedding
+  // [layers][tensors of the layer, in the plan's order] index into the layer's ranges; none for one
+  // that lies in memory
+  std::vector<std::vector<std::optional<std::size_t>>> range_of_tensor;
   const PlannedTensor* embedding = nullptr;
 
   // Nullopt for a tensor that is no part of a file.
@@ -59,10 +55,10 @@ class StreamedWeights : public WeightSource {
   ReadStatistics statistics() const { return reader_.statistics(); }
 
  private:
-  void load_others(const ModelConfig& config, ThreadPool& pool);
-  // The bytes of `size` of a stored tensor from `offset` on.
-  void read(const formats::TensorView& stored, std::uint64_t offset,
-            std::span<std::byte> target) const;
+  void load_others(ThreadPool& pool);
+  // Bytes of a tensor, which lies at `range` or in memory, from `offset` on.
+  void read(const formats::TensorView& stored, const std::optional<FileRange>& range,
+            std::uint64_t offset, std::span<std::byte> target) const;
 
   const WeightPlan& plan_;
   StreamLayout layout_;

@@ -134,7 +134,7 @@ TrainableWeights::TrainableWeights(const ModelConfig& config, formats::TensorSto
   start_lora();
   clear_gradients(pool);
 
-  decoder_ = assign_roles(config, [&](const std::string& name) {
+  decoder_ = assign_roles(config.num_layers, [&](const std::string& name) {
     const auto found = tensors_.find(name);
     return found != tensors_.end() ? found->second : kernels::Weight{};
   });

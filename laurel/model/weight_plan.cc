@@ -28,6 +28,14 @@ std::string missing_text(const ExpectedTensor& expected, const ModelConfig& conf
   return text;
 }
 
+struct FindPrepared {
+  std::map<std::string, kernels::Weight, std::less<>> prepared;
+  kernels::Weight operator()(const std::string& name) const {
+    const auto found = prepared.find(name);
+    return found != prepared.end() ? found->second : kernels::Weight{};
+  }
+};
+
 std::vector<std::uint16_t> rounded_to_bf16(const kernels::Weight& weight, ThreadPool& pool) {
   const std::int64_t count = weight.out_features * weight.in_features;
   std::vector<std::uint16_t> copy(static_cast<std::size_t>(count));
@@ -86,6 +94,29 @@ void WeightPlan::refuse_extras_of_adapter() const {
       throw UserError("{}: tensor {}: the base has no such module", module.a->file, module.a->name);
     }
   }
+}
+
+LayerWeights WeightPlan::layer(std::int64_t index, const StoredBytes& bytes, TensorCopies& copies,
+                               ThreadPool& pool) const {
+  return assign_layer_roles(index, FindPrepared{prepare_all(index, bytes, copies, pool)});
+}
+
+DecoderWeights WeightPlan::outside_layers(const StoredBytes& bytes, TensorCopies& copies,
+                                          ThreadPool& pool) const {
+  return assign_roles(0, FindPrepared{prepare_all(-1, bytes, copies, pool)});
+}
+
+WeightPlan::Prepared WeightPlan::prepare_all(std::int64_t index, const StoredBytes& bytes,
+                                             TensorCopies& copies, ThreadPool& pool) const {
+  Prepared prepared;
+  for (const PlannedTensor& tensor : tensors_) {
+    if (tensor.expected.layer != index) continue;
+    const std::byte* data = bytes(tensor);
+    if (data != nullptr) {
+      prepared[tensor.expected.name] = prepare(tensor, data, copies, pool);
+    }
+  }
+  return prepared;
 }
 
 kernels::Weight WeightPlan::prepare(const PlannedTensor& tensor, const std::byte* data,

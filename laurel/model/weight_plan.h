@@ -33,6 +33,9 @@ struct TensorCopies {
   std::deque<std::vector<std::uint16_t>> rounded;
 };
 
+// Where a tensor's bytes, as stored, are at the moment.
+using StoredBytes = std::function<const std::byte*(const PlannedTensor&)>;
+
 // Names, shapes and origins of a model's weights. Reads headers, no weights. Immutable.
 class WeightPlan {
  public:
@@ -45,19 +48,29 @@ class WeightPlan {
   // In the order of expected_tensors().
   const std::vector<PlannedTensor>& tensors() const { return tensors_; }
 
-  // The tensor for the kernels, from its stored bytes at `data`: these themselves, or a copy that
-  // is added to `copies`. Vectors have one row.
-  kernels::Weight prepare(const PlannedTensor& tensor, const std::byte* data, TensorCopies& copies,
-                          ThreadPool& pool) const;
+  // The weights of a layer, or those outside of layers: for the kernels, made of the stored bytes
+  // where `bytes` has them; tensors that it gives nullptr for are left out. Weights point into
+  // these bytes, or into what is added to `copies`.
+  LayerWeights layer(std::int64_t index, const StoredBytes& bytes, TensorCopies& copies,
+                     ThreadPool& pool) const;
+  DecoderWeights outside_layers(const StoredBytes& bytes, TensorCopies& copies,
+                                ThreadPool& pool) const;
 
   // Element type that most parameters are stored as: "BF16", …
   std::string dtype() const;
-  // Bytes of the tensors as stored, and of the copies that prepare() makes of all of them.
+  // Bytes of the tensors as stored, and of the copies that all of them together need.
   std::int64_t stored_bytes() const;
   std::int64_t copied_bytes() const;
 
  private:
+  using Prepared = std::map<std::string, kernels::Weight, std::less<>>;
+
   PlannedTensor plan(const ExpectedTensor& expected) const;
+  // Of the tensors of layer `index`, or outside of layers if -1.
+  Prepared prepare_all(std::int64_t index, const StoredBytes& bytes, TensorCopies& copies,
+                       ThreadPool& pool) const;
+  kernels::Weight prepare(const PlannedTensor& tensor, const std::byte* data, TensorCopies& copies,
+                          ThreadPool& pool) const;
   void refuse_extras_of_adapter() const;
   bool is_rounded(const PlannedTensor& tensor) const;
 
