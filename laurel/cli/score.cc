@@ -1,5 +1,6 @@
 // laurel score: rewards for the rows of a JSONL file.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -21,8 +22,10 @@ namespace laurel::cli {
 namespace {
 
 // Rows that are scored together: enough for shared prefixes and full packs, bounded for any input.
-constexpr std::size_t kWindowRows = 1024;
-constexpr std::size_t kWindowBytes = std::size_t{4} << 20;
+// The first windows are smaller, so that a bad row near the beginning is told early.
+constexpr std::size_t kFirstWindowRows = 1024;
+constexpr std::size_t kMaxWindowRows = 16 * 1024;
+constexpr std::size_t kMaxWindowBytes = std::size_t{32} << 20;
 // Skipped rows that are listed one by one; the rest is counted.
 constexpr std::size_t kListedBadRows = 1000;
 constexpr std::size_t kShownBadRows = 10;
@@ -90,7 +93,7 @@ class ScoreRun {
     while (reader_.next(line)) {
       if (line.find_first_not_of(" \t") == std::string::npos) continue;
       read_row(line);
-      if (pending_.size() >= kWindowRows || window_bytes_ >= kWindowBytes) flush();
+      if (pending_.size() >= window_rows_ || window_bytes_ >= kMaxWindowBytes) flush();
     }
     flush();
     progress_.finish();
@@ -127,7 +130,11 @@ class ScoreRun {
 
   void flush() {
     if (window_.empty()) return;
-    const std::vector<Result<scoring::Reward>> rewards = scorer_.score(window_);
+    const auto window_rows = static_cast<double>(pending_.size());
+    const std::int64_t before = num_rows_ - static_cast<std::int64_t>(pending_.size());
+    const std::vector<Result<scoring::Reward>> rewards = scorer_.score(window_, [&](double share) {
+      show_progress(before + static_cast<std::int64_t>(share * window_rows));
+    });
     std::size_t next = 0;
     for (const PendingRow& row : pending_) {
       write_row(row, std::span(rewards).subspan(next, row.num_conversations));
@@ -136,10 +143,14 @@ class ScoreRun {
     pending_.clear();
     window_.clear();
     window_bytes_ = 0;
-    const double share = reader_.fraction_read();
+    window_rows_ = std::min(2 * window_rows_, kMaxWindowRows);
+  }
+
+  // Of as many rows as the part of the input that has been read lets expect.
+  void show_progress(std::int64_t num_done) {
+    const double read = reader_.fraction_read();
     progress_.update(
-        num_rows_,
-        share > 0 ? static_cast<std::int64_t>(static_cast<double>(num_rows_) / share) : 0);
+        num_done, read > 0 ? static_cast<std::int64_t>(static_cast<double>(num_rows_) / read) : 0);
   }
 
   void write_row(const PendingRow& row, std::span<const Result<scoring::Reward>> rewards) {
@@ -191,6 +202,7 @@ class ScoreRun {
   std::vector<scoring::Conversation> window_;
   std::vector<PendingRow> pending_;
   std::size_t window_bytes_ = 0;
+  std::size_t window_rows_ = kFirstWindowRows;
   std::int64_t num_rows_ = 0;
   std::int64_t num_written_ = 0;
   std::int64_t num_bad_ = 0;

@@ -51,6 +51,7 @@ void GroupPass::run_layer(std::int64_t index, const Member& member) {
   } else {
     pass.run_last_layer(member.x, member.out);
   }
+  if (options_.on_layer) options_.on_layer(member.layout.num_rows);
 }
 
 std::vector<float> GroupPass::score(const Member& member) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,8 @@ class GroupPass {
   struct Options {
     Precision precision = Precision::kF32;
     std::int64_t max_bytes = 0;  // of residual streams; one pack may need more
+    // Told the rows of a pack each time that a layer has computed them.
+    std::function<void(std::int64_t rows)> on_layer = {};
   };
 
   GroupPass(const ModelConfig& config, const Options& options, WeightSource& weights,

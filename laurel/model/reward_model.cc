@@ -127,9 +127,19 @@ std::vector<float> RewardModel::forward(const packing::Pack& pack, ThreadPool& p
 }
 
 std::vector<std::vector<float>> RewardModel::forward(std::span<const packing::Pack> packs,
-                                                     ThreadPool& pool) const {
-  GroupPass pass(impl_->config, {impl_->precision, impl_->max_stream_bytes()}, *impl_->source,
-                 pool);
+                                                     ThreadPool& pool,
+                                                     const OnProgress& on_progress) const {
+  GroupPass::Options options{impl_->precision, impl_->max_stream_bytes()};
+  double done = 0, total = 0;  // rows times layers
+  for (const packing::Pack& pack : packs) total += static_cast<double>(pack.tokens.size());
+  total *= static_cast<double>(impl_->config.num_layers);
+  if (on_progress) {
+    options.on_layer = [&](std::int64_t rows) {
+      done += static_cast<double>(rows);
+      on_progress(done / total);
+    };
+  }
+  GroupPass pass(impl_->config, options, *impl_->source, pool);
   std::vector<std::vector<float>> rewards;
   while (rewards.size() < packs.size()) {
     for (std::vector<float>& values : pass.run(packs.subspan(rewards.size()))) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -61,9 +62,10 @@ class RewardModel {
   // for bit. Streamed weights that cannot be read are an IoError, of every later call too.
   std::vector<float> forward(const packing::Pack& pack, ThreadPool& pool) const;
   // Of every pack. Streamed weights are read once for as many packs as it takes to hide the
-  // reading.
-  std::vector<std::vector<float>> forward(std::span<const packing::Pack> packs,
-                                          ThreadPool& pool) const;
+  // reading. on_progress is told now and then how much of the work is done, from 0 to 1.
+  using OnProgress = std::function<void(double share)>;
+  std::vector<std::vector<float>> forward(std::span<const packing::Pack> packs, ThreadPool& pool,
+                                          const OnProgress& on_progress = {}) const;
 
   // Bytes of activations that forward() needs for a pack of this many rows.
   std::int64_t activation_bytes(std::int64_t num_rows) const;

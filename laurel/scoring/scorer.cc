@@ -92,7 +92,8 @@ struct Scorer::Impl {
   }
 
   Result<chat::Encoded> encode(const Conversation& conversation) const;
-  std::vector<Result<Reward>> score(std::span<const Conversation> batch) const;
+  std::vector<Result<Reward>> score(std::span<const Conversation> batch,
+                                    const OnProgress& on_progress) const;
   void fill_facts() const;
 };
 
@@ -118,7 +119,8 @@ Result<chat::Encoded> Scorer::Impl::encode(const Conversation& conversation) con
   return encoded;
 }
 
-std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> batch) const {
+std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> batch,
+                                                const OnProgress& on_progress) const {
   const std::lock_guard lock(mutex);
   const Clock::time_point start = Clock::now();
   const auto count = static_cast<std::int64_t>(batch.size());
@@ -144,7 +146,7 @@ std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> ba
   const std::vector<packing::Pack> packs =
       packing::plan_packs(sequences, {options.batch_tokens, options.share_prefixes});
   const bool to_half = encoder.rule().rounding == schema::RewardRounding::kF16;
-  const std::vector<std::vector<float>> rewards = reward_model.forward(packs, pool);
+  const std::vector<std::vector<float>> rewards = reward_model.forward(packs, pool, on_progress);
   for (std::size_t p = 0; p < packs.size(); ++p) {
     for (std::size_t k = 0; k < rewards[p].size(); ++k) {
       const std::int64_t sequence = packs[p].score_points[k].sequence;
@@ -183,8 +185,9 @@ Scorer::~Scorer() = default;
 Scorer::Scorer(Scorer&&) noexcept = default;
 Scorer& Scorer::operator=(Scorer&&) noexcept = default;
 
-std::vector<Result<Reward>> Scorer::score(std::span<const Conversation> batch) const {
-  return impl_->score(batch);
+std::vector<Result<Reward>> Scorer::score(std::span<const Conversation> batch,
+                                          const OnProgress& on_progress) const {
+  return impl_->score(batch, on_progress);
 }
 
 Result<std::string> Scorer::render(const Conversation& conversation) const {

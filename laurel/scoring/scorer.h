@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -83,7 +84,10 @@ class Scorer {
 
   // Rewards in input order. An item that cannot be encoded (too long, refused by the template, …)
   // is a failure of its own. The reward of one conversation does not depend on the others.
-  std::vector<Result<Reward>> score(std::span<const Conversation> batch) const;
+  // on_progress is told now and then, on this thread, how much is done, from 0 to 1.
+  using OnProgress = std::function<void(double share)>;
+  std::vector<Result<Reward>> score(std::span<const Conversation> batch,
+                                    const OnProgress& on_progress = {}) const;
 
   // The text that the model sees for these messages; empty for token ids.
   Result<std::string> render(const Conversation& conversation) const;
