@@ -182,8 +182,8 @@ def sparse(options):
     resident.append(measure("the same layers in memory again", folder, few, rows, "--no-stream-weights"))
     for path in (folder, large):
         shutil.rmtree(path)
-    streamed["ratio"] = streamed["rate"] / (sum(row["rate"] for row in resident) / len(resident))
-    return [resident[0], streamed, resident[1]], streamed["ratio"] >= RATE_BAR and streamed["peak"] <= MEMORY_BAR
+    streamed["share"] = streamed["rate"] / (sum(row["rate"] for row in resident) / len(resident))
+    return [resident[0], streamed, resident[1]], streamed["share"] >= RATE_BAR and streamed["peak"] <= MEMORY_BAR
 
 
 def dense(options):
@@ -200,13 +200,13 @@ def dense(options):
     results.append(measure(f"{name}, streamed, warm cache", folder, shape, rows, "--stream-weights"))
     shutil.rmtree(folder)
     for row in results:
-        row["ratio"] = row["rate"] / results[2]["rate"]
+        row["share"] = row["rate"] / results[2]["rate"]
     return results
 
 
 def formatted(row):
     return {"what": row["what"], "tokens": f"{row['tokens']:,}", "seconds": f"{row['seconds']:.1f}", "rate": f"{row['rate']:.0f}",
-            "ratio": f"{row['ratio']:.2f}" if "ratio" in row else "", "peak": f"{row['peak'] / 2**30:.2f} GiB",
+            "share": f"{row['ratio']:.2f}" if "share" in row else "", "peak": f"{row['peak'] / 2**30:.2f} GiB",
             "read": f"{row['read'] / 1e9:.2f} GB/s" if "read" in row else "",
             "waited": f"{row['waited']:.1f} s" if "waited" in row else ""}
 
@@ -227,7 +227,7 @@ def main():
         rows += dense(options)
     common.write_results(
         "streaming", "Scoring with streamed weights, bfloat16 checkpoints", common.machine(),
-        {"what": "", "tokens": "tokens", "seconds": "seconds", "rate": "tokens x layers/s", "ratio": "of the rate in memory",
+        {"what": "", "tokens": "tokens", "seconds": "seconds", "rate": "tokens x layers/s", "share": "of the rate in memory",
          "peak": "peak memory", "read": "read at", "waited": "waited for weights"},
         [formatted(row) for row in rows],
         [f"Bars: 70B shape at {RATE_BAR} of the rate of its layers in memory (mean of before and after), in at most "
