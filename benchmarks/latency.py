@@ -11,7 +11,7 @@ import sys
 import common
 
 SHORT = [{"prompt": "What is the capital of France?", "response": "The capital of France is Paris."}]
-LATENCY_BAR = 0.3  # seconds
+LATENCY_BAR = 0.15  # seconds
 
 
 def long_input(rows):
