@@ -229,6 +229,22 @@ TEST(PartitionTest, GridUsesAtMostTheThreadsAndBalances) {
   EXPECT_EQ(best_grid(1024, 1, 6, 2).row_parts, 2);
 }
 
+// What the slowest thread has to do decides: the mean over the threads, divided by the largest
+// part.
+TEST(PartitionTest, SixtyFourThreadsShareAPackEvenly) {
+  constexpr std::int64_t kThreads = 64, kRows = 4096, kOverhead = 6;
+  for (const std::int64_t panel_cols : {16, 32}) {
+    for (const std::int64_t cols : {192, 576, 1536, 512, 2048, 8192, 1024, 4096, 14336}) {
+      const std::int64_t units = ceil_div(cols, panel_cols);
+      const Grid grid = best_grid(kRows, units, kOverhead, kThreads);
+      const std::int64_t largest =
+          ceil_div(units, grid.col_parts) * (ceil_div(kRows, grid.row_parts) + kOverhead);
+      const double mean = static_cast<double>(units * kRows) / kThreads;
+      EXPECT_GE(mean / static_cast<double>(largest), 0.95) << cols << " / " << panel_cols;
+    }
+  }
+}
+
 TEST(IsaTest, SelectsByNameAndRefusesOthers) {
   const std::vector<std::string> names = available_isas();
   ASSERT_FALSE(names.empty());

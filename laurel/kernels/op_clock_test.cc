@@ -89,6 +89,26 @@ TEST(VisiblePairs, AreThoseThatAttentionVisits) {
   }
 }
 
+TEST(VisiblePairs, AreDealtEvenlyToSixtyFourThreads) {
+  Forest forest;  // 10 prompts of 200 tokens with 4 completions of 50
+  for (int i = 0; i < 10; ++i) {
+    forest.add(-1, 200);
+    const auto prompt = static_cast<std::int32_t>(forest.segments.size() - 1);
+    for (int k = 0; k < 4; ++k) forest.add(prompt, 50);
+  }
+  for (const AttentionShape& shape : {shape_of(9, 3, 64), shape_of(32, 8, 128)}) {
+    std::int64_t largest = 0, total = 0;
+    for (const auto& share : plan_attention(forest.segments, forest.whole_runs(), shape, 64)) {
+      std::int64_t cost = 0;
+      for (const AttentionPiece& piece : share) cost += piece.cost;
+      largest = std::max(largest, cost);
+      total += cost;
+    }
+    EXPECT_GE(static_cast<double>(total) / 64 / static_cast<double>(largest), 0.75)
+        << shape.num_heads;
+  }
+}
+
 TEST(Peak, IsThatOfAllThreads) {
   ThreadPool pool(1);
   const double flops = measure_peak_flops(pool);
