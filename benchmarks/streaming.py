@@ -206,7 +206,7 @@ def dense(options):
 
 def formatted(row):
     return {"what": row["what"], "tokens": f"{row['tokens']:,}", "seconds": f"{row['seconds']:.1f}", "rate": f"{row['rate']:.0f}",
-            "share": f"{row['ratio']:.2f}" if "share" in row else "", "peak": f"{row['peak'] / 2**30:.2f} GiB",
+            "share": f"{row['share']:.2f}" if "share" in row else "", "peak": f"{row['peak'] / 2**30:.2f} GiB",
             "read": f"{row['read'] / 1e9:.2f} GB/s" if "read" in row else "",
             "waited": f"{row['waited']:.1f} s" if "waited" in row else ""}
 
