@@ -1,10 +1,12 @@
 #include "laurel/formats/yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <string>
 
 #include "laurel/base/error.h"
@@ -54,6 +56,32 @@ bool is_one_of(std::string_view text, std::initializer_list<std::string_view> wo
     if (text == word) return true;
   }
   return false;
+}
+
+// Takes note of nothing.
+class Ignorer : public YAML::EventHandler {
+ public:
+  using Mark = YAML::Mark;
+  void OnDocumentStart(const Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const Mark&, YAML::anchor_t) override {}
+  void OnAlias(const Mark&, YAML::anchor_t) override {}
+  void OnScalar(const Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// YAML::LoadAll does not end for some texts: after "," the parser finds one empty document after
+// another.
+bool has_several_documents(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Ignorer ignorer;
+  return parser.HandleNextDocument(ignorer) && parser.HandleNextDocument(ignorer);
 }
 
 class Converter {
@@ -150,10 +178,11 @@ class Converter {
 Json parse_yaml(std::string_view text, std::string_view where) {
   Converter converter(where);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1)
-      throw UserError("{}: expected one YAML document, got {}", where, documents.size());
-    return documents.empty() ? Json() : converter.convert(documents[0]);
+    const std::string copy(text);
+    if (has_several_documents(copy)) {
+      throw UserError("{}: expected one YAML document, got several", where);
+    }
+    return converter.convert(YAML::Load(copy));
   } catch (const YAML::Exception& error) {
     converter.fail(error.mark, fmt::format("invalid YAML: {}", error.msg));
   }

@@ -38,8 +38,9 @@ TEST(Yaml, ErrorsNameTheLine) {
   EXPECT_EQ(error_of("1e999"), "x.yaml:1: number 1e999 is out of range");
   EXPECT_EQ(error_of("a: !mine 1"), "x.yaml:1: unsupported tag !mine");
   EXPECT_EQ(error_of("[a]: 1"), "x.yaml:1: expected a plain word as key");
+  EXPECT_EQ(error_of(", a: 1"), "x.yaml: expected one YAML document, got several");
   EXPECT_EQ(error_of("&a [1, *a]"), "x.yaml:1: more than 100 levels");
-  EXPECT_EQ(error_of("a\n---\nb\n"), "x.yaml: expected one YAML document, got 2");
+  EXPECT_EQ(error_of("a\n---\nb\n"), "x.yaml: expected one YAML document, got several");
 }
 
 TEST(Yaml, BombsOfAliasesAreRefused) {
