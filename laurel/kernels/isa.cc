@@ -1,5 +1,8 @@
 // Choosing the instruction set that every op of this module then runs on.
+#include "laurel/kernels/isa.h"
+
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "laurel/base/error.h"
@@ -26,14 +29,32 @@ HWY_EXPORT(target_name);
 struct Isa {
   std::string_view name;
   std::int64_t targets;
+  bool vnni = false;
 };
 
 // Worst first.
-constexpr std::array kIsas{Isa{"scalar", HWY_SCALAR | HWY_EMU128}, Isa{"neon", HWY_NEON},
-                           Isa{"sse4", HWY_SSE4}, Isa{"avx2", HWY_AVX2},
-                           Isa{"avx512", HWY_AVX3 | HWY_AVX3_DL}};
+constexpr std::array kIsas{Isa{"scalar", HWY_SCALAR | HWY_EMU128},
+                           Isa{"neon", HWY_NEON},
+                           Isa{"sse4", HWY_SSE4},
+                           Isa{"avx2", HWY_AVX2},
+                           Isa{"avx512", HWY_AVX3 | HWY_AVX3_DL},
+                           Isa{"avx512_vnni", HWY_AVX3, true}};
 
 std::int64_t usable_targets() { return hwy::SupportedTargets() & (HWY_TARGETS); }
+
+bool has_vnni() {
+#if HWY_ARCH_X86
+  return __builtin_cpu_supports("avx512vnni") != 0;
+#else
+  return false;
+#endif
+}
+
+bool is_available(const Isa& isa) {
+  return (isa.targets & usable_targets()) != 0 && (!isa.vnni || has_vnni());
+}
+
+std::atomic<bool> may_use_vnni = true;
 
 }  // namespace
 
@@ -45,20 +66,29 @@ const char* active_isa() {
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
   for (const Isa& isa : kIsas) {
-    if ((isa.targets & usable_targets()) != 0) names.emplace_back(isa.name);
+    if (is_available(isa)) names.emplace_back(isa.name);
   }
   return names;
 }
 
 void select_isa(std::string_view name) {
-  if (name == "best") return hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  if (name == "best") {
+    may_use_vnni = true;
+    return hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  }
   for (const Isa& isa : kIsas) {
-    if (isa.name == name && (isa.targets & usable_targets()) != 0)
-      return hwy::GetChosenTarget().Update(isa.targets & usable_targets());
+    if (isa.name != name || !is_available(isa)) continue;
+    may_use_vnni = isa.vnni;
+    return hwy::GetChosenTarget().Update(isa.targets & usable_targets());
   }
   std::string expected = "best";
   for (const std::string& known : available_isas()) expected += ", " + known;
   throw UserError("instruction set: not available, expected one of {}, got {}", expected, name);
+}
+
+bool use_vnni() {
+  static const bool has = has_vnni();
+  return has && may_use_vnni;
 }
 
 }  // namespace laurel::kernels

@@ -138,10 +138,10 @@ void forest_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v,
 
 // Name of the instruction set that the ops use now: "AVX2", "AVX3_ZEN4", "NEON", …
 const char* active_isa();
-// Restricts the ops to one of: "scalar", "sse4", "avx2", "avx512" (whatever of AVX3/AVX3_DL/… the
-// build and machine have), "best". Throws UserError for an unknown name or one that this machine
-// lacks. Not thread-safe: call before the first op. The program reads the environment variable
-// LAUREL_ISA at start and passes it here.
+// Restricts the ops to one of: "scalar", "sse4", "avx2", "avx512", "avx512_vnni" (which also has
+// the dot products of bytes), "neon", "best". Throws UserError for an unknown name or one that this
+// machine lacks. Not thread-safe: call before the first op. The program reads the environment
+// variable LAUREL_ISA at start and passes it here.
 void select_isa(std::string_view name);
 // Names accepted by select_isa on this machine, worst first, without "best".
 std::vector<std::string> available_isas();

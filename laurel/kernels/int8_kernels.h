@@ -1,0 +1,52 @@
+// What the integer products need of an instruction set: the register tile and the loops at its
+// ends.
+#pragma once
+
+#include <cstdint>
+
+namespace laurel::kernels {
+
+// Distance between the rows of activations that a tile reads: a constant, so that one register
+// addresses all rows; an odd number of cache lines, so that they do not fall into the same cache
+// sets.
+constexpr std::int64_t kInt8RowBytes = 1536 + 64;
+constexpr std::int64_t kMaxInt8TileRows = 14;
+
+// What sums begin with: 0, or the old ones, as they are or times 128.
+enum class Int8Start { kZero, kContinue, kTimes128 };
+
+// sums[r, c] (+)= Σ_k a[r, k] · b[k, c] for a fixed number of rows and two vectors of columns:
+//   a: rows kInt8RowBytes apart, of `groups` · 4 elements;
+//   b: the packed weight (kernels/int8.h) at the first column of the tile's left half, b + right at
+//   that of its right half; sums: rows `stride` apart.
+using Int8Tile = void (*)(const void* a, const unsigned char* b, std::int64_t right,
+                          std::int64_t groups, std::int32_t* sums, std::int64_t stride,
+                          Int8Start start);
+
+// One row of a block of columns: y[c] = sums'[c] · (row_scale · scales[c]) (+ bias[c]) (+ y[c]),
+// where sums' = sums - 128 · row_sum undoes the weights' zero point.
+struct Int8RowEnd {
+  const std::int32_t* sums = nullptr;
+  std::int32_t row_sum = 0;
+  float row_scale = 0;
+  const float* scales = nullptr;
+  const float* bias = nullptr;  // or null
+  bool add = false;             // y to the result
+  std::int64_t cols = 0;
+  float* y = nullptr;
+};
+
+struct Int8Kernels {
+  std::int64_t tile_rows = 0;
+  std::int64_t tile_cols = 0;
+  std::int64_t max_depth = 0;  // inputs of one call of a tile: a multiple of 4
+  Int8Tile (*tile)(std::int64_t rows) = nullptr;
+  // One row of int8 as a tile reads it.
+  void (*load_row)(const std::int8_t* from, std::int64_t depth, void* to) = nullptr;
+  void (*finish_row)(const Int8RowEnd& end) = nullptr;
+};
+
+// Those of the instruction set in use.
+const Int8Kernels& int8_kernels();
+
+}  // namespace laurel::kernels

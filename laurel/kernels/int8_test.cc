@@ -1,0 +1,364 @@
+// The integer products against their specification: the same bits, on every instruction set.
+#include "laurel/kernels/int8.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <limits>
+
+#include "laurel/kernels/partition.h"
+#include "laurel/kernels/reference.h"
+#include "laurel/kernels/reference_int8.h"
+#include "laurel/kernels/test_data.h"
+
+namespace laurel::kernels {
+namespace {
+
+using namespace testing;
+
+constexpr auto kNo = Accumulate::kNo;
+constexpr auto kYes = Accumulate::kYes;
+
+// A quantized matrix with its own memory, of rows further apart than needed.
+class Quantized {
+ public:
+  Quantized(ConstMatrix x, ThreadPool& pool, WideInputs wide = {}) {
+    view_.rows = x.rows;
+    view_.cols = x.cols;
+    view_.stride = round_up(x.cols, 4) + 12;
+    view_.num_wide = static_cast<std::int64_t>(wide.size());
+    view_.wide_stride = round_up(view_.num_wide, 4) + 4;
+    values_.assign(static_cast<std::size_t>(x.rows * view_.stride), 77);
+    wide_.assign(static_cast<std::size_t>(x.rows * view_.wide_stride), 77);
+    scales_.resize(static_cast<std::size_t>(x.rows));
+    sums_.resize(scales_.size());
+    view_.values = values_.data();
+    view_.wide = wide_.data();
+    view_.scales = scales_.data();
+    view_.sums = sums_.data();
+    quantize_rows(x, wide, view_, pool);
+  }
+  const Int8Matrix& view() const { return view_; }
+
+ private:
+  std::vector<std::int8_t> values_, wide_;
+  std::vector<float> scales_;
+  std::vector<std::int32_t> sums_;
+  Int8Matrix view_;
+};
+
+// A packed weight with its own memory, at an odd address.
+class Packed {
+ public:
+  Packed(const Grid2& w, ThreadPool& pool, WideInputs wide = {})
+      : Packed(Stored(w.values(), DType::kF32, 1).weight(w.rows(), w.cols()), pool, wide) {}
+  Packed(const Weight& weight, ThreadPool& pool, WideInputs wide = {}) {
+    const std::int64_t out = weight.out_features, in = weight.in_features;
+    const auto num_wide = static_cast<std::int64_t>(wide.size());
+    bytes_.resize(static_cast<std::size_t>(packed_int8_bytes(out, in) + 1));
+    wide_.resize(static_cast<std::size_t>(packed_int8_bytes(out, num_wide) + 1));
+    scales_.resize(static_cast<std::size_t>(out));
+    weight_ = {bytes_.data() + 1, scales_.data(), out, in, num_wide, wide_.data() + 1};
+    quantize_weight(weight, wide, {bytes_.data() + 1, scales_.data(), wide_.data() + 1}, pool);
+  }
+  const Int8Weight& weight() const { return weight_; }
+
+ private:
+  std::vector<unsigned char> bytes_, wide_;
+  std::vector<float> scales_;
+  Int8Weight weight_;
+};
+
+std::uint32_t bits(float value) { return std::bit_cast<std::uint32_t>(value); }
+
+void expect_rows(const Int8Matrix& got, const reference::Int8Rows& want) {
+  for (std::int64_t r = 0; r < got.rows; ++r) {
+    std::int32_t sum = 0;
+    EXPECT_EQ(bits(got.scales[r]), bits(want.scales[static_cast<std::size_t>(r)])) << "row " << r;
+    for (std::int64_t k = 0; k < round_up(got.cols, 4); ++k) {
+      const int value = got.values[r * got.stride + k];
+      const int expected =
+          k < got.cols ? want.values[static_cast<std::size_t>(r * got.cols + k)] : 0;
+      ASSERT_EQ(value, expected) << "row " << r << ", column " << k;
+      sum += value;
+    }
+    EXPECT_EQ(got.sums[r], sum) << "row " << r;
+    if (got.stride > round_up(got.cols, 4)) {
+      EXPECT_EQ(got.values[r * got.stride + got.stride - 1], 77) << "written between the rows";
+    }
+  }
+}
+
+TEST(Int8Quantization, EqualsTheReference) {
+  std::mt19937 rng(1);
+  for (const std::int64_t cols : {1, 3, 4, 7, 16, 63, 64, 65, 100, 576}) {
+    Grid2 x = Grid2::random(9, cols, 2, rng, 5);
+    const reference::Int8Rows want = reference::quantize_rows(x.view());
+    for_each_isa([&](const std::string&) {
+      for (const int threads : {1, 3}) {
+        ThreadPool pool(threads);
+        expect_rows(Quantized(x.view(), pool).view(), want);
+      }
+    });
+  }
+}
+
+TEST(Int8Quantization, RoundsTiesToEvenAndReachesBothEnds) {
+  Grid2 x(1, 40);
+  for (std::int64_t k = 0; k < 40; ++k) x.at(0, k) = static_cast<float>(k) / 2 - 10;
+  x.at(0, 38) = 127;
+  x.at(0, 39) = -127;
+  x.at(0, 37) = 0.49999997f;  // the largest number below a half
+  for_each_isa([&](const std::string&) {
+    ThreadPool pool(1);
+    const Quantized q(x.view(), pool);
+    EXPECT_EQ(q.view().scales[0], 1.0f);
+    EXPECT_EQ(q.view().values[38], 127);
+    EXPECT_EQ(q.view().values[39], -127);
+    EXPECT_EQ(q.view().values[37], 0);
+    EXPECT_EQ(q.view().values[21], 0);   // 0.5
+    EXPECT_EQ(q.view().values[23], 2);   // 1.5
+    EXPECT_EQ(q.view().values[17], -2);  // -1.5
+  });
+}
+
+TEST(Int8Quantization, RowsThatAreNotFiniteBecomeNanAndTinyOnesZero) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  std::mt19937 rng(2);
+  Grid2 x = Grid2::random(6, 37, 1, rng);
+  x.at(1, 36) = kNan;
+  x.at(2, 5) = -kInf;
+  for (std::int64_t k = 0; k < 37; ++k) x.at(3, k) = k == 0 ? 0x1p-101f : 0;
+  for (std::int64_t k = 0; k < 37; ++k) x.at(4, k) = k == 0 ? 0x1p-100f : 0;
+  for (std::int64_t k = 0; k < 37; ++k) x.at(5, k) = k == 0 ? 3e38f : 1e30f;
+  const reference::Int8Rows want = reference::quantize_rows(x.view());
+  EXPECT_TRUE(std::isnan(want.scales[1]));
+  EXPECT_TRUE(std::isnan(want.scales[2]));
+  EXPECT_EQ(want.scales[3], 0);
+  EXPECT_EQ(want.values[4 * 37], 127);
+  for_each_isa([&](const std::string&) {
+    ThreadPool pool(1);
+    expect_rows(Quantized(x.view(), pool).view(), want);
+  });
+}
+
+TEST(Int8Quantization, PacksWeightsInTheDocumentedOrder) {
+  std::mt19937 rng(3);
+  for (const std::int64_t out : {1, 15, 16, 17, 40}) {
+    for (const std::int64_t in : {1, 4, 6, 33}) {
+      Grid2 w = Grid2::random(out, in, 0, rng);
+      const reference::Int8Rows want = reference::quantize_rows(w.view());
+      ThreadPool pool(2);
+      const Packed packed(w, pool);
+      for (std::int64_t n = 0; n < round_up(out, 16); ++n) {
+        for (std::int64_t k = 0; k < round_up(in, 4); ++k) {
+          const int expected =
+              n < out && k < in ? want.values[static_cast<std::size_t>(n * in + k)] : 0;
+          ASSERT_EQ(reference::int8_element(packed.weight(), n, k), expected) << n << ", " << k;
+        }
+      }
+    }
+  }
+}
+
+TEST(Int8Quantization, TakesWeightsOfEveryStoredType) {
+  std::mt19937 rng(7);
+  ThreadPool pool(1);
+  const std::vector<float> values = random_values(20 * 9, rng);
+  for (const DType dtype : {DType::kBF16, DType::kF16}) {
+    const Stored stored(values, dtype, 1);
+    Grid2 rounded(20, 9);
+    for (std::int64_t i = 0; i < 20 * 9; ++i)
+      rounded.at(i / 9, i % 9) = load_element(stored.weight(20, 9).data, dtype, i);
+    const Packed got(stored.weight(20, 9), pool), want(rounded, pool);
+    EXPECT_EQ(std::memcmp(got.weight().packed, want.weight().packed,
+                          static_cast<std::size_t>(packed_int8_bytes(20, 9))),
+              0);
+    EXPECT_EQ(std::memcmp(got.weight().scales, want.weight().scales, 20 * sizeof(float)), 0);
+  }
+}
+
+struct Int8Case {
+  std::int64_t rows, in, out;
+  bool bias;
+  Accumulate accumulate;
+};
+
+void PrintTo(const Int8Case& c, std::ostream* os) {
+  *os << c.rows << "x" << c.in << " to " << c.out;
+}
+
+// Sizes around the tiles (14, 12, 6 or 4 rows, 4 to 32 columns), groups of 4 inputs, panels of 16
+// columns, depth steps (768, 1536) and blocks (512 rows, 384 KiB).
+const Int8Case kCases[] = {
+    {1, 1, 1, false, kNo},      {1, 576, 192, false, kNo},  {2, 7, 5, true, kNo},
+    {3, 64, 33, true, kYes},    {5, 383, 31, true, kYes},   {6, 768, 32, false, kYes},
+    {7, 770, 64, true, kNo},    {13, 392, 65, false, kNo},  {14, 1536, 48, true, kYes},
+    {15, 1541, 40, true, kYes}, {29, 100, 129, false, kNo}, {27, 4000, 17, true, kYes},
+    {513, 40, 70, true, kYes},  {40, 0, 3, true, kYes},     {20, 576, 1000, true, kNo},
+};
+
+struct Int8Data {
+  Grid2 x, w, old;
+  Stored bias;
+  Int8Data(const Int8Case& c, std::mt19937& rng)
+      : x(Grid2::random(c.rows, c.in, 3, rng)),
+        w(Grid2::random(c.out, c.in, 0, rng)),
+        old(Grid2::random(c.rows, c.out, 5, rng)),
+        bias(random_values(c.out, rng), DType::kBF16, 1) {}
+};
+
+class Int8Linear : public ::testing::TestWithParam<Int8Case> {};
+INSTANTIATE_TEST_SUITE_P(Cases, Int8Linear, ::testing::ValuesIn(kCases));
+
+TEST_P(Int8Linear, GivesTheBitsOfTheReference) {
+  const Int8Case& c = GetParam();
+  std::mt19937 rng(4);
+  Int8Data data(c, rng);
+  ThreadPool one(1);
+  const Packed packed(data.w, one);
+  const VectorParameter bias = c.bias ? data.bias.vector(c.out) : VectorParameter{};
+  const std::vector<float> want =
+      reference::int8_linear(reference::quantize_rows(data.x.view()), packed.weight(), bias,
+                             data.old.view(), c.accumulate);
+  for_each_isa([&](const std::string&) {
+    for (const int threads : {1, 2, 5}) {
+      ThreadPool pool(threads);
+      const Quantized x(data.x.view(), pool);
+      Grid2 y = data.old;
+      int8_linear(x.view(), packed.weight(), bias, y.view(), c.accumulate, pool);
+      for (std::int64_t r = 0; r < c.rows; ++r) {
+        for (std::int64_t n = 0; n < c.out; ++n) {
+          ASSERT_EQ(bits(y.at(r, n)), bits(want[static_cast<std::size_t>(r * c.out + n)]))
+              << r << ", " << n << ", " << threads << " threads";
+        }
+      }
+      EXPECT_TRUE(y.padding_intact());
+    }
+  });
+}
+
+// The third input is a hundred times as large as the others, which keep their steps.
+TEST_P(Int8Linear, WideInputsLeaveTheOthersTheirSteps) {
+  const Int8Case& c = GetParam();
+  if (c.in < 7) GTEST_SKIP() << "too few inputs";
+  std::mt19937 rng(8);
+  Int8Data data(c, rng);
+  const std::vector<std::int32_t> wide{0, 2, static_cast<std::int32_t>(c.in - 1)};
+  for (std::int64_t r = 0; r < c.rows; ++r) data.x.at(r, 2) *= 100;
+  ThreadPool one(1);
+  const Packed packed(data.w, one, wide);
+  const std::vector<float> want =
+      reference::int8_linear(reference::quantize_rows(data.x.view(), wide), packed.weight(), {},
+                             data.old.view(), c.accumulate);
+  for_each_isa([&](const std::string&) {
+    for (const int threads : {1, 3}) {
+      ThreadPool pool(threads);
+      const Quantized x(data.x.view(), pool, wide);
+      for (std::int64_t r = 0; r < c.rows; ++r) EXPECT_LT(x.view().scales[r], 6.0f / 127);
+      Grid2 y = data.old;
+      int8_linear(x.view(), packed.weight(), {}, y.view(), c.accumulate, pool);
+      for (std::int64_t r = 0; r < c.rows; ++r) {
+        for (std::int64_t n = 0; n < c.out; ++n) {
+          ASSERT_EQ(bits(y.at(r, n)), bits(want[static_cast<std::size_t>(r * c.out + n)]))
+              << r << ", " << n;
+        }
+      }
+    }
+  });
+}
+
+TEST_P(Int8Linear, RowsDoNotDependOnTheirNeighbors) {
+  const Int8Case& c = GetParam();
+  std::mt19937 rng(5);
+  Int8Data data(c, rng);
+  ThreadPool pool(1);
+  const Packed packed(data.w, pool);
+  for_each_isa([&](const std::string&) {
+    Grid2 whole = data.old, pieces = data.old;
+    int8_linear(Quantized(data.x.view(), pool).view(), packed.weight(), {}, whole.view(), kYes,
+                pool);
+    for (std::int64_t r = 0; r < c.rows;) {
+      const std::int64_t count =
+          std::min(c.rows - r, std::uniform_int_distribution<std::int64_t>(1, 40)(rng));
+      const Matrix x = data.x.view(), y = pieces.view();
+      int8_linear(Quantized({x.row(r), count, x.cols, x.stride}, pool).view(), packed.weight(), {},
+                  {y.row(r), count, y.cols, y.stride}, kYes, pool);
+      r += count;
+    }
+    EXPECT_TRUE(same_bits(pieces, whole));
+  });
+}
+
+// Every product at its largest: any step that saturates, or counts the zero point wrongly, shows.
+TEST(Int8LinearTest, SumsAreExactAtTheEndsOfTheRange) {
+  ThreadPool pool(1);
+  for (const float x_sign : {1.0f, -1.0f}) {
+    for (const float w_sign : {1.0f, -1.0f}) {
+      for (const std::int64_t in : {4, 1536, 6000}) {
+        Grid2 x(7, in), w(33, in), y(7, 33);
+        for (std::int64_t r = 0; r < 7; ++r) std::fill_n(&x.at(r, 0), in, 127 * x_sign);
+        for (std::int64_t n = 0; n < 33; ++n) std::fill_n(&w.at(n, 0), in, 127 * w_sign);
+        const Packed packed(w, pool);
+        for_each_isa([&](const std::string&) {
+          int8_linear(Quantized(x.view(), pool).view(), packed.weight(), {}, y.view(), kNo, pool);
+          const auto want = static_cast<float>(127 * 127 * in) * x_sign * w_sign;
+          for (std::int64_t r = 0; r < 7; ++r) {
+            for (std::int64_t n = 0; n < 33; ++n) ASSERT_EQ(y.at(r, n), want) << r << ", " << n;
+          }
+        });
+      }
+    }
+  }
+}
+
+TEST(Int8LinearTest, SumsAreExactAtTheLargestDepth) {
+  ThreadPool pool(1);
+  Grid2 x(1, kMaxInt8Inputs), w(1, kMaxInt8Inputs), y(1, 1);
+  std::fill_n(&x.at(0, 0), kMaxInt8Inputs, 127.0f);
+  std::fill_n(&w.at(0, 0), kMaxInt8Inputs, -127.0f);
+  const Packed packed(w, pool);
+  for_each_isa([&](const std::string&) {
+    int8_linear(Quantized(x.view(), pool).view(), packed.weight(), {}, y.view(), kNo, pool);
+    EXPECT_EQ(y.at(0, 0), static_cast<float>(-127 * 127 * kMaxInt8Inputs));
+  });
+}
+
+TEST(Int8LinearTest, SumsAreExactWithAsManyWideInputsAsThereMayBe) {
+  ThreadPool pool(1);
+  Grid2 x(1, kMaxInt8Inputs), w(1, kMaxInt8Inputs), y(1, 1);
+  std::fill_n(&x.at(0, 0), kMaxInt8Inputs, 127.0f);
+  std::fill_n(&w.at(0, 0), kMaxInt8Inputs, -127.0f);
+  std::vector<std::int32_t> wide;
+  for (std::int32_t k = 0; k < kMaxWideInputs; ++k) {
+    wide.push_back(k);
+    x.at(0, k) = 127 * 128;
+  }
+  const Packed packed(w, pool, wide);
+  const std::int64_t want =
+      -127 * 127 * (kMaxInt8Inputs - kMaxWideInputs) - 127 * 127 * 128 * kMaxWideInputs;
+  for_each_isa([&](const std::string&) {
+    int8_linear(Quantized(x.view(), pool, wide).view(), packed.weight(), {}, y.view(), kNo, pool);
+    EXPECT_EQ(y.at(0, 0), static_cast<float>(want));
+  });
+}
+
+TEST(Int8LinearTest, RowsThatAreNotFiniteStayAlone) {
+  std::mt19937 rng(6);
+  ThreadPool pool(1);
+  Grid2 x = Grid2::random(5, 40, 0, rng), w = Grid2::random(20, 40, 0, rng), y(5, 20);
+  x.at(3, 7) = std::numeric_limits<float>::infinity();
+  x.at(1, 8) = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<std::int32_t> wide{7, 30};
+  const Packed packed(w, pool, wide);
+  for_each_isa([&](const std::string&) {
+    int8_linear(Quantized(x.view(), pool, wide).view(), packed.weight(), {}, y.view(), kNo, pool);
+    for (std::int64_t r = 0; r < 5; ++r) {
+      for (std::int64_t n = 0; n < 20; ++n) EXPECT_EQ(std::isnan(y.at(r, n)), r == 3 || r == 1);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace laurel::kernels

@@ -1,0 +1,61 @@
+#include "laurel/kernels/reference_int8.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "laurel/kernels/parameter.h"
+
+namespace laurel::kernels::reference {
+
+Int8Rows quantize_rows(ConstMatrix x, WideInputs wide) {
+  Int8Rows rows;
+  for (std::int64_t r = 0; r < x.rows; ++r) {
+    float largest = 0;
+    bool finite = true;
+    for (std::int64_t k = 0; k < x.cols; ++k) {
+      const bool is_wide = std::ranges::find(wide, k) != wide.end();
+      const float size = std::abs(x.row(r)[k]) / (is_wide ? 128.0f : 1.0f);
+      largest = std::max(largest, size);
+      finite = finite && std::isfinite(size);
+    }
+    const bool is_zero = !finite || largest < 0x1p-100f;
+    rows.scales.push_back(!finite   ? std::numeric_limits<float>::quiet_NaN()
+                          : is_zero ? 0.0f
+                                    : largest / 127.0f);
+    for (std::int64_t k = 0; k < x.cols; ++k) {
+      const float scaled = is_zero ? 0.0f : x.row(r)[k] * (127.0f / largest);
+      rows.values.push_back(static_cast<int>(std::nearbyint(scaled)));
+    }
+  }
+  return rows;
+}
+
+int int8_element(const Int8Weight& weight, std::int64_t n, std::int64_t k) {
+  const std::int64_t groups = (weight.in_features + 3) / 4;
+  const auto* packed = static_cast<const unsigned char*>(weight.packed);
+  return packed[((n / 16 * groups + k / 4) * 16 + n % 16) * 4 + k % 4] - 128;
+}
+
+std::vector<float> int8_linear(const Int8Rows& x, const Int8Weight& weight,
+                               const VectorParameter& bias, ConstMatrix old,
+                               Accumulate accumulate) {
+  std::vector<float> y;
+  const auto rows = static_cast<std::int64_t>(x.scales.size());
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t n = 0; n < weight.out_features; ++n) {
+      std::int64_t sum = 0;
+      for (std::int64_t k = 0; k < weight.in_features; ++k)
+        sum += std::int64_t{x.values[static_cast<std::size_t>(r * weight.in_features + k)]} *
+               int8_element(weight, n, k);
+      float v = static_cast<float>(sum) * (x.scales[static_cast<std::size_t>(r)] *
+                                           load_element(weight.scales, DType::kF32, n));
+      if (bias.data != nullptr) v += load_element(bias.data, bias.dtype, n);
+      if (accumulate == Accumulate::kYes) v += old.row(r)[n];
+      y.push_back(v);
+    }
+  }
+  return y;
+}
+
+}  // namespace laurel::kernels::reference

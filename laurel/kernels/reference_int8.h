@@ -1,0 +1,25 @@
+// The specification of kernels/int8.h: plain loops, with exact integer sums. Results are the same
+// bits as those of the fast ops.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "laurel/kernels/int8.h"
+
+namespace laurel::kernels::reference {
+
+struct Int8Rows {
+  std::vector<int> values;    // [rows, cols], dense: of wide inputs the whole integer
+  std::vector<float> scales;  // [rows]
+};
+Int8Rows quantize_rows(ConstMatrix x, WideInputs wide = {});
+
+// Element (n, k) of a packed weight, -127 to 127.
+int int8_element(const Int8Weight& weight, std::int64_t n, std::int64_t k);
+
+// [x rows, out], dense; `old` is read with kYes only.
+std::vector<float> int8_linear(const Int8Rows& x, const Int8Weight& weight,
+                               const VectorParameter& bias, ConstMatrix old, Accumulate accumulate);
+
+}  // namespace laurel::kernels::reference
