@@ -1,54 +1,161 @@
-// laurel convert: a GGUF model as a Hugging Face directory.
+// laurel convert: a GGUF model as a Hugging Face directory, or a reward model as an int8 pack.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <map>
+#include <filesystem>
 #include <memory>
 
+#include "laurel/base/error.h"
 #include "laurel/base/progress.h"
 #include "laurel/cli/app.h"
 #include "laurel/cli/commands.h"
 #include "laurel/formats/gguf_convert.h"
+#include "laurel/formats/line_reader.h"
+#include "laurel/schema/input_row.h"
+#include "laurel/scoring/int8_convert.h"
 
 namespace laurel::cli {
 namespace {
 
-void run_convert(const formats::GgufConvertOptions& options) {
+struct ConvertCommand {
+  std::string from;
+  std::string to;
+  std::string dtype = "f32";
+  std::string adapter;
+  std::string calibration;
+  double max_error = model::kMaxInt8Error;
+  std::uint64_t max_shard_bytes = 5'000'000'000;
+  int num_threads = 0;
+};
+
+void print_result(const ConvertCommand& command, const std::string& what,
+                  std::int64_t num_parameters, std::uint64_t num_bytes, std::int64_t num_shards) {
+  fmt::print("{}: {}, {} parameters, {} in {} {}\n", command.to, what, format_count(num_parameters),
+             format_bytes(num_bytes), num_shards, num_shards == 1 ? "file" : "files");
+}
+
+void convert_gguf(const ConvertCommand& command) {
+  for (const std::string* option : {&command.adapter, &command.calibration}) {
+    if (!option->empty())
+      throw UserError("options --adapter and --calibration: for --dtype int8 only");
+  }
+  formats::GgufConvertOptions options;
+  options.from = command.from;
+  options.to = command.to;
+  options.dtype = command.dtype == "bf16" ? DType::kBF16 : DType::kF32;
+  options.max_shard_bytes = command.max_shard_bytes;
   const formats::GgufConvertResult result = formats::convert_gguf(options);
-  fmt::print("{}: {}, {} tensors, {} parameters, {} in {} {}\n", options.to.string(),
-             result.architecture, result.num_tensors, format_count(result.num_parameters),
-             format_bytes(result.num_bytes), result.num_shards,
-             result.num_shards == 1 ? "file" : "files");
+  print_result(command, fmt::format("{}, {} tensors", result.architecture, result.num_tensors),
+               result.num_parameters, result.num_bytes, result.num_shards);
+}
+
+std::vector<schema::Conversation> read_calibration(const std::string& path) {
+  std::vector<schema::Conversation> conversations;
+  formats::LineReader reader(path);
+  std::string line;
+  while (reader.next(line)) {
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    const std::string where = fmt::format("{}:{}", path, reader.line_number());
+    schema::InputRow row = schema::parse_input_row(parse_json(line, where), where);
+    for (schema::Conversation& conversation : row.conversations)
+      conversations.push_back(std::move(conversation));
+  }
+  if (conversations.empty()) throw UserError("{}: no rows to calibrate on", path);
+  return conversations;
+}
+
+void print_plan(const model::Int8Plan& plan) {
+  std::int64_t num_inputs = 0, num_layers = 0;
+  for (const auto& [name, choice] : plan) {
+    if (choice.stays_float) {
+      ++num_layers;
+      fmt::print("{}: stays in float, its error in int8 would be {:.1f} %\n", name,
+                 100 * choice.relative_error);
+    } else if (!choice.wide_inputs.empty()) {
+      num_inputs += static_cast<std::int64_t>(choice.wide_inputs.size());
+    }
+  }
+  fmt::print("{} of {} linear layers stay in float; {} inputs of the others have 15 bits\n",
+             num_layers, plan.size(), num_inputs);
+}
+
+void convert_to_int8(const ConvertCommand& command) {
+  if (std::filesystem::is_regular_file(command.from)) {
+    throw UserError(
+        "{}: --dtype int8 takes a reward model's directory, got a file; convert a GGUF file to f32 "
+        "or bf16 first",
+        command.from);
+  }
+  scoring::Int8ConvertOptions options;
+  options.from = command.from;
+  options.adapter = command.adapter;
+  options.to = command.to;
+  if (!command.calibration.empty()) options.calibration = read_calibration(command.calibration);
+  options.max_error = command.max_error;
+  options.max_shard_bytes = command.max_shard_bytes;
+  options.num_threads = command.num_threads;
+  const scoring::Int8ConvertResult result = scoring::convert_to_int8(options);
+  print_plan(result.plan);
+  print_result(command, result.architecture, result.num_parameters, result.num_bytes,
+               result.num_shards);
+}
+
+void add_int8_options(CLI::App& app, ConvertCommand& command) {
+  app.add_option("--adapter", command.adapter, "int8: PEFT LoRA adapter directory, merged first")
+      ->type_name("DIR");
+  app.add_option(
+         "--calibration", command.calibration,
+         "int8: JSONL rows, as for laurel score, that show which inputs need 15 bits and which "
+         "layers float (default: a built-in text)")
+      ->type_name("FILE");
+  app.add_option("--max-error", command.max_error,
+                 "int8: keep layers in float whose relative error on that text is larger; lower is "
+                 "more exact and slower")
+      ->type_name("X")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--threads", command.num_threads, "int8: threads (default: all usable cores)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096));
 }
 
 }  // namespace
 
 void add_convert(CLI::App& app) {
-  auto options = std::make_shared<formats::GgufConvertOptions>();
-  CLI::App& command = add_command(app, "convert", "Turn a GGUF model into a Hugging Face directory",
-                                  "Prepare", "laurel convert --from model.gguf --to DIR");
-  command.add_option("--from", options->from, "GGUF file (architecture llama or qwen2)")
+  auto command = std::make_shared<ConvertCommand>();
+  CLI::App& convert =
+      add_command(app, "convert",
+                  "Turn a GGUF model into a Hugging Face directory, or a reward model into int8",
+                  "Prepare", "laurel convert --from model.gguf --to DIR");
+  convert
+      .add_option("--from", command->from,
+                  "GGUF file (architecture llama or qwen2); for int8 a reward model's directory or "
+                  "org/name[@revision]")
       ->required()
       ->type_name("FILE");
-  command.add_option("--to", options->to, "Directory to write; must be new or empty")
+  convert.add_option("--to", command->to, "Directory to write; must be new or empty")
       ->required()
       ->type_name("DIR");
-  const std::map<std::string, DType> dtypes = {{"f32", DType::kF32}, {"bf16", DType::kBF16}};
-  command
-      .add_option("--dtype", options->dtype,
-                  "Element type: f32 (exact) or bf16 (half the size, rounded)")
-      ->transform(CLI::CheckedTransformer(dtypes).description(""))
-      ->default_str("f32")
-      ->type_name("f32|bf16");
-  command
-      .add_option("--max-shard-size", options->max_shard_bytes,
+  convert
+      .add_option("--dtype", command->dtype,
+                  "Element type: f32 (exact), bf16 (half the size, rounded), or int8 (a pack that "
+                  "only Laurel reads)")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}).description(""))
+      ->capture_default_str()
+      ->type_name("f32|bf16|int8");
+  convert
+      .add_option("--max-shard-size", command->max_shard_bytes,
                   "Largest weight file, with unit (5GB, 500MB)")
       ->transform(CLI::AsSizeValue(true).description(""))
       ->check(CLI::PositiveNumber.description(""))
       ->default_str("5GB")
       ->type_name("SIZE");
-  command.callback([options] { run_convert(*options); });
+  add_int8_options(convert, *command);
+  convert.callback([command] {
+    if (command->dtype == "int8") return convert_to_int8(*command);
+    convert_gguf(*command);
+  });
 }
 
 }  // namespace laurel::cli

@@ -83,7 +83,7 @@ void run_explain(const ExplainOptions& options) {
   const auto tokenizer =
       std::make_shared<tokenizer::Tokenizer>(tokenizer::Tokenizer::load(files.directory));
   const chat::Encoder encoder(files.directory, tokenizer, config.pad_token_id,
-                              scoring::rule_options(options.scorer));
+                              scoring::rule_options(options.scorer, config));
   const schema::InputRow row = read_row(options);
   fmt::print("{}\n", describe(encoder.rule()));
   for (std::size_t i = 0; i < row.conversations.size(); ++i) {

@@ -61,6 +61,7 @@ Json model_facts(const InfoOptions& options) {
   const model::ModelConfig& config = reward_model.config();
   chat::RuleOptions rule_options;
   if (options.rule == "reward-bench") rule_options.rule = chat::RuleName::kRewardBench;
+  if (config.int8_pack) rule_options.compute = schema::ComputeType::kInt8;
   const auto tokenizer =
       std::make_shared<tokenizer::Tokenizer>(tokenizer::Tokenizer::load(files.directory));
   const chat::Encoder encoder(files.directory, tokenizer, config.pad_token_id, rule_options);

@@ -30,12 +30,12 @@ std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_featur
 // the steps of all others too coarse. At most kMaxWideInputs.
 using WideInputs = std::span<const std::int32_t>;
 
-// W[n, k] ≈ scales[n] · q[n, k] with -127 <= q <= 127. No pointer needs an alignment.
+// W[n, k] ≈ scales[n] · q[n, k] with -127 <= q <= 127, [out, in] for at most kMaxInt8Inputs inputs.
+// No pointer needs an alignment.
 struct Int8Weight {
   const void* packed = nullptr;  // packed_int8_bytes(); null where there is no such weight
   const void* scales = nullptr;  // [out_features] f32
   std::int64_t out_features = 0;
-  std::int64_t in_features = 0;  // at most kMaxInt8Inputs
   std::int64_t num_wide = 0;
   const void* packed_wide = nullptr;  // the wide inputs once more, [out_features, num_wide] packed
 };

@@ -53,8 +53,8 @@ void compare(std::int64_t in, std::int64_t out, std::int64_t rows, int rounds, T
         linear(input, {w.data(), DType::kF32, out, in}, {}, result, Accumulate::kNo, pool);
       },
       [&] {
-        int8_linear(quantized, {packed.data(), w_scales.data(), out, in}, {}, result,
-                    Accumulate::kNo, pool);
+        int8_linear(quantized, {packed.data(), w_scales.data(), out}, {}, result, Accumulate::kNo,
+                    pool);
       },
       [&] { quantize_rows(input, {}, quantized, pool); }};
   runs[2]();

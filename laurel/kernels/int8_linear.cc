@@ -5,6 +5,7 @@
 
 #include "laurel/kernels/int8.h"
 #include "laurel/kernels/int8_kernels.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/parameter.h"
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/scratch.h"
@@ -185,10 +186,20 @@ void multiply_share(const Int8Product& product, const Int8Kernels& kernels, Rang
   }
 }
 
+OpWork work_of(const Int8Matrix& x, Matrix y) {
+  const auto rows = static_cast<double>(y.rows), in = static_cast<double>(x.cols),
+             out = static_cast<double>(y.cols);
+  return {.flops = 2 * rows * in * out,
+          .bytes = rows * in + out * in + 4 * rows * out,
+          .in_features = x.cols,
+          .out_features = y.cols};
+}
+
 }  // namespace
 
 void int8_linear(const Int8Matrix& x, const Int8Weight& weight, const VectorParameter& bias,
                  Matrix y, Accumulate accumulate, ThreadPool& pool) {
+  const OpTimer timer("int8_linear", [&] { return work_of(x, y); });
   if (y.rows == 0 || y.cols == 0) return;
   const std::vector<float> scales = load_vector(weight.scales, DType::kF32, weight.out_features);
   std::vector<float> bias_values;

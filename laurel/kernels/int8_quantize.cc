@@ -10,6 +10,7 @@
 
 #include "laurel/kernels/int8.h"
 #include "laurel/kernels/loops.h"
+#include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/parameter.h"
 #include "laurel/kernels/simd.h"
 
@@ -152,6 +153,7 @@ std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_featur
 }
 
 void quantize_rows(ConstMatrix x, WideInputs wide, const Int8Matrix& quantized, ThreadPool& pool) {
+  const OpTimer timer("quantize_rows", [&] { return moved(x.rows * x.cols, 1); });
   const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_row);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     if (wide.empty()) {

@@ -58,7 +58,7 @@ class Packed {
     bytes_.resize(static_cast<std::size_t>(packed_int8_bytes(out, in) + 1));
     wide_.resize(static_cast<std::size_t>(packed_int8_bytes(out, num_wide) + 1));
     scales_.resize(static_cast<std::size_t>(out));
-    weight_ = {bytes_.data() + 1, scales_.data(), out, in, num_wide, wide_.data() + 1};
+    weight_ = {bytes_.data() + 1, scales_.data(), out, num_wide, wide_.data() + 1};
     quantize_weight(weight, wide, {bytes_.data() + 1, scales_.data(), wide_.data() + 1}, pool);
   }
   const Int8Weight& weight() const { return weight_; }
@@ -155,7 +155,7 @@ TEST(Int8Quantization, PacksWeightsInTheDocumentedOrder) {
         for (std::int64_t k = 0; k < round_up(in, 4); ++k) {
           const int expected =
               n < out && k < in ? want.values[static_cast<std::size_t>(n * in + k)] : 0;
-          ASSERT_EQ(reference::int8_element(packed.weight(), n, k), expected) << n << ", " << k;
+          ASSERT_EQ(reference::int8_element(packed.weight(), in, n, k), expected) << n << ", " << k;
         }
       }
     }

@@ -31,8 +31,9 @@ Int8Rows quantize_rows(ConstMatrix x, WideInputs wide) {
   return rows;
 }
 
-int int8_element(const Int8Weight& weight, std::int64_t n, std::int64_t k) {
-  const std::int64_t groups = (weight.in_features + 3) / 4;
+int int8_element(const Int8Weight& weight, std::int64_t num_inputs, std::int64_t n,
+                 std::int64_t k) {
+  const std::int64_t groups = (num_inputs + 3) / 4;
   const auto* packed = static_cast<const unsigned char*>(weight.packed);
   return packed[((n / 16 * groups + k / 4) * 16 + n % 16) * 4 + k % 4] - 128;
 }
@@ -42,12 +43,13 @@ std::vector<float> int8_linear(const Int8Rows& x, const Int8Weight& weight,
                                Accumulate accumulate) {
   std::vector<float> y;
   const auto rows = static_cast<std::int64_t>(x.scales.size());
+  const std::int64_t in = rows > 0 ? static_cast<std::int64_t>(x.values.size()) / rows : 0;
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t n = 0; n < weight.out_features; ++n) {
       std::int64_t sum = 0;
-      for (std::int64_t k = 0; k < weight.in_features; ++k)
-        sum += std::int64_t{x.values[static_cast<std::size_t>(r * weight.in_features + k)]} *
-               int8_element(weight, n, k);
+      for (std::int64_t k = 0; k < in; ++k)
+        sum += std::int64_t{x.values[static_cast<std::size_t>(r * in + k)]} *
+               int8_element(weight, in, n, k);
       float v = static_cast<float>(sum) * (x.scales[static_cast<std::size_t>(r)] *
                                            load_element(weight.scales, DType::kF32, n));
       if (bias.data != nullptr) v += load_element(bias.data, bias.dtype, n);

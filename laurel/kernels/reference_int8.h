@@ -15,8 +15,8 @@ struct Int8Rows {
 };
 Int8Rows quantize_rows(ConstMatrix x, WideInputs wide = {});
 
-// Element (n, k) of a packed weight, -127 to 127.
-int int8_element(const Int8Weight& weight, std::int64_t n, std::int64_t k);
+// Element (n, k) of a packed weight of so many inputs, -127 to 127.
+int int8_element(const Int8Weight& weight, std::int64_t num_inputs, std::int64_t n, std::int64_t k);
 
 // [x rows, out], dense; `old` is read with kYes only.
 std::vector<float> int8_linear(const Int8Rows& x, const Int8Weight& weight,

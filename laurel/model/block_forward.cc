@@ -1,5 +1,6 @@
 #include "laurel/model/block_forward.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -51,9 +52,56 @@ void norm(const PassContext& context, ConstMatrix x, const kernels::VectorParame
   round_values(context, y);
 }
 
+namespace {
+
+constexpr std::int64_t kInt8RowAlignment = 64;  // bytes
+
+// Rows of at least `cols` bytes from the arena, `stride` apart.
+std::int8_t* int8_rows(std::int64_t rows, std::int64_t cols, std::int64_t& stride, Arena& arena) {
+  stride = (cols + kInt8RowAlignment - 1) / kInt8RowAlignment * kInt8RowAlignment;
+  const auto row_floats = stride / static_cast<std::int64_t>(sizeof(float));
+  return reinterpret_cast<std::int8_t*>(arena.matrix(rows, row_floats).data);
+}
+
+kernels::Int8Matrix int8_matrix(ConstMatrix x, std::size_t num_wide, Arena& arena) {
+  kernels::Int8Matrix quantized;
+  quantized.rows = x.rows;
+  quantized.cols = x.cols;
+  quantized.num_wide = static_cast<std::int64_t>(num_wide);
+  quantized.values = int8_rows(x.rows, x.cols, quantized.stride, arena);
+  quantized.wide = int8_rows(x.rows, quantized.num_wide, quantized.wide_stride, arena);
+  quantized.scales = arena.matrix(1, x.rows).data;
+  quantized.sums = reinterpret_cast<std::int32_t*>(arena.matrix(1, x.rows).data);
+  return quantized;
+}
+
+}  // namespace
+
+const kernels::Int8Matrix& LinearInput::quantized(kernels::WideInputs wide) const {
+  if (quantized_.values == nullptr || !std::ranges::equal(wide, wide_)) {
+    quantized_ = int8_matrix(x_, wide.size(), context_.scratch);
+    wide_ = wide;
+    kernels::quantize_rows(x_, wide, quantized_, context_.pool);
+  }
+  return quantized_;
+}
+
 void linear(const PassContext& context, ConstMatrix x, const Linear& parameters, Matrix y,
             Accumulate accumulate) {
-  kernels::linear(x, parameters.weight, parameters.bias, y, accumulate, context.pool);
+  const ArenaScope scope(context.scratch);
+  linear(context, LinearInput(context, x), parameters, y, accumulate);
+}
+
+void linear(const PassContext& context, const LinearInput& input, const Linear& parameters,
+            Matrix y, Accumulate accumulate) {
+  const ConstMatrix x = input.values();
+  if (context.observer != nullptr) context.observer->see(context, x, parameters);
+  if (parameters.int8.packed != nullptr) {
+    kernels::int8_linear(input.quantized(parameters.wide_inputs), parameters.int8, parameters.bias,
+                         y, accumulate, context.pool);
+  } else {
+    kernels::linear(x, parameters.weight, parameters.bias, y, accumulate, context.pool);
+  }
   if (const Lora& lora = parameters.lora; lora.a.data != nullptr) {
     const ArenaScope scope(context.scratch);
     const Matrix low = context.scratch.matrix(x.rows, lora.a.out_features);
@@ -87,15 +135,17 @@ void BlockForward::project(const BlockValues& values) const {
   const ArenaScope scope(context_.scratch);
   const Matrix normed = context_.scratch.matrix(values.x.rows, values.x.cols);
   norm(context_, values.x, layer_.input_norm, normed);
-  linear(context_, normed, layer_.k, values.k);
+  const LinearInput input(context_, normed);
+  linear(context_, input, layer_.k, values.k);
   rotate(context_, values.k, context_.config.num_kv_heads, context_.layout.all.positions);
-  linear(context_, normed, layer_.v, values.v);
-  Matrix query_input = normed;
-  if (!queries_.all) {
-    query_input = context_.scratch.matrix(queries_.count(), values.x.cols);
+  linear(context_, input, layer_.v, values.v);
+  if (queries_.all) {
+    linear(context_, input, layer_.q, values.q);
+  } else {
+    const Matrix query_input = context_.scratch.matrix(queries_.count(), values.x.cols);
     kernels::gather_rows(normed, queries_.rows, query_input, context_.pool);
+    linear(context_, query_input, layer_.q, values.q);
   }
-  linear(context_, query_input, layer_.q, values.q);
   rotate(context_, values.q, context_.config.num_heads, queries_.positions);
 }
 
@@ -124,8 +174,9 @@ void BlockForward::open_mlp(const BlockValues& values) const {
   const ArenaScope scope(context_.scratch);
   const Matrix normed = context_.scratch.matrix(values.x_mid.rows, values.x_mid.cols);
   norm(context_, values.x_mid, layer_.post_attention_norm, normed);
-  linear(context_, normed, layer_.gate, values.gate);
-  linear(context_, normed, layer_.up, values.up);
+  const LinearInput input(context_, normed);
+  linear(context_, input, layer_.gate, values.gate);
+  linear(context_, input, layer_.up, values.up);
 }
 
 void BlockForward::close_mlp(const BlockValues& values, Matrix product, Matrix out) const {

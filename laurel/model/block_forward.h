@@ -14,6 +14,15 @@
 
 namespace laurel::model {
 
+struct PassContext;
+
+// Told of every linear layer of a pass and its input, before it is computed.
+class LinearObserver {
+ public:
+  virtual ~LinearObserver() = default;
+  virtual void see(const PassContext& context, kernels::ConstMatrix x, const Linear& linear) = 0;
+};
+
 // What every step of a pass over a pack works with. `scratch` is left as it was found.
 struct PassContext {
   const ModelConfig& config;
@@ -21,6 +30,7 @@ struct PassContext {
   Precision precision;
   Arena& scratch;
   ThreadPool& pool;
+  LinearObserver* observer = nullptr;  // or null
 
   kernels::AttentionShape attention_shape(std::int64_t layer) const;
   kernels::RotaryTable rotary_table() const;
@@ -70,9 +80,26 @@ class BlockForward {
   const QueryRows& queries_;
 };
 
+// What linear layers take, quantized once for those of int8 that have the same wide inputs.
+class LinearInput {
+ public:
+  // The memory of the quantized form is taken from the context's scratch, for good.
+  LinearInput(const PassContext& context, kernels::ConstMatrix x) : context_(context), x_(x) {}
+  const kernels::ConstMatrix& values() const { return x_; }
+  const kernels::Int8Matrix& quantized(kernels::WideInputs wide) const;
+
+ private:
+  const PassContext& context_;
+  kernels::ConstMatrix x_;
+  mutable kernels::Int8Matrix quantized_;
+  mutable kernels::WideInputs wide_;  // of quantized_
+};
+
 // The operations, with rounding and low-rank adapters.
 void norm(const PassContext& context, kernels::ConstMatrix x,
           const kernels::VectorParameter& weight, kernels::Matrix y);
+void linear(const PassContext& context, const LinearInput& x, const Linear& parameters,
+            kernels::Matrix y, kernels::Accumulate accumulate = kernels::Accumulate::kNo);
 void linear(const PassContext& context, kernels::ConstMatrix x, const Linear& parameters,
             kernels::Matrix y, kernels::Accumulate accumulate = kernels::Accumulate::kNo);
 void round_values(const PassContext& context, kernels::Matrix x);

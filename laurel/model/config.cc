@@ -40,6 +40,24 @@ const Family& require_family(const ConfigReader& reader, const std::string& arch
                   reader.where(), known, architecture);
 }
 
+// Whether the checkpoint is an int8 pack; no other quantized one can be read.
+bool is_int8_pack(const ConfigReader& reader) {
+  if (!reader.has("quantization_config")) return false;
+  const Json& quantization = reader.json()["quantization_config"];
+  const std::string where = reader.where() + ": quantization_config";
+  if (!quantization.is_object() ||
+      get_string(quantization, "quant_method", where) != std::string(kInt8Method)) {
+    bad_key(reader, "quantization_config",
+            fmt::format("quantized checkpoints other than {} are not supported", kInt8Method));
+  }
+  const std::optional<std::int64_t> version = get_int(quantization, "version", where);
+  if (version != kInt8PackVersion) {
+    throw UserError("{}: key \"version\": expected {}, got {}; make the pack again", where,
+                    kInt8PackVersion, version ? std::to_string(*version) : "none");
+  }
+  return true;
+}
+
 // As transformers: the length of id2label, else num_labels, else 2.
 std::int64_t read_num_labels(const ConfigReader& reader) {
   if (reader.has("id2label")) {
@@ -123,9 +141,7 @@ ModelConfig parse_config(const Json& json, std::string_view where) {
   config.architecture = read_architecture(reader);
   const Family& family = require_family(reader, config.architecture);
   config.family = family.name;
-  if (reader.has("quantization_config")) {
-    bad_key(reader, "quantization_config", "quantized checkpoints are not supported");
-  }
+  config.int8_pack = is_int8_pack(reader);
   config.hidden_size = reader.size("hidden_size", kMaxSize);
   config.intermediate_size = reader.size("intermediate_size", kMaxSize);
   config.num_layers = reader.size("num_hidden_layers", kMaxLayers);

@@ -48,8 +48,13 @@ struct ModelConfig {
   std::vector<std::int64_t> windows;  // [num_layers] sliding window in tokens, 0 for none
   RopeConfig rope;
   std::optional<std::int32_t> pad_token_id;
-  std::string dtype;  // torch_dtype as written, for reports; empty if absent
+  std::string dtype;       // torch_dtype as written, for reports; empty if absent
+  bool int8_pack = false;  // linear layers are stored as int8 (int8_pack.h)
 };
+
+// How config.json marks a checkpoint whose linear layers are stored as int8 (int8_pack.h).
+inline constexpr std::string_view kInt8Method = "laurel-int8";
+inline constexpr std::int64_t kInt8PackVersion = 1;
 
 // Parses config.json. Throws UserError naming the key for what is missing, out of range or not
 // supported, and for an architecture that is not in the family table. A language model's config

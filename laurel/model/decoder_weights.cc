@@ -27,6 +27,7 @@ struct AssignVector {
 struct AssignLinear {
   const FindWeight& find;
   void operator()(const std::string& name, Linear& linear) const {
+    linear.name = name;
     linear.weight = find(name + ".weight");
     linear.bias = as_vector(find(name + ".bias"));
     linear.lora.a = find(name + ".lora_A.weight");
@@ -80,7 +81,12 @@ void check_element_type(const formats::TensorView& tensor) {
 }
 
 void check_tensor(const formats::TensorView& tensor, const ExpectedTensor& expected) {
-  check_element_type(tensor);
+  if (!expected.dtype) {
+    check_element_type(tensor);
+  } else if (tensor.dtype != *expected.dtype) {
+    throw UserError("{}: tensor {}: expected element type {}, got {}", tensor.file, tensor.name,
+                    dtype_name(*expected.dtype), dtype_name(tensor.dtype));
+  }
   if (tensor.shape != expected.shape) {
     throw UserError("{}: tensor {}: wrong shape, expected {}, got {}", tensor.file, expected.name,
                     formats::shape_text(expected.shape), formats::shape_text(tensor.shape));

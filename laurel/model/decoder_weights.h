@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "laurel/formats/tensor_store.h"
+#include "laurel/kernels/int8.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/model/config.h"
 
@@ -17,7 +19,8 @@ namespace laurel::model {
 struct ExpectedTensor {
   std::string name;
   std::vector<std::int64_t> shape;
-  std::int64_t layer = -1;  // -1 outside the layers
+  std::int64_t layer = -1;                    // -1 outside the layers
+  std::optional<DType> dtype = std::nullopt;  // none: F32, BF16 or F16
   std::int64_t num_elements() const;
 };
 std::vector<ExpectedTensor> expected_tensors(const ModelConfig& config);
@@ -25,8 +28,8 @@ std::vector<ExpectedTensor> expected_tensors(const ModelConfig& config);
 // Sum of the sizes of the expected tensors.
 std::int64_t num_parameters(const ModelConfig& config);
 
-// Throws UserError if the tensor's element type is not F32, BF16 or F16, or, for the second, its
-// shape is not the expected one.
+// Throws UserError if the tensor's element type is not F32, BF16 or F16, or, for the second, type
+// or shape are not the expected ones.
 void check_element_type(const formats::TensorView& tensor);
 void check_tensor(const formats::TensorView& tensor, const ExpectedTensor& expected);
 
@@ -60,8 +63,11 @@ struct Lora {
 };
 
 struct Linear {
-  kernels::Weight weight;
-  kernels::VectorParameter bias;  // data is null where there is none
+  std::string name;                 // its role, "model.layers.0.mlp.up_proj"
+  kernels::Weight weight;           // data is null where the weight is int8
+  kernels::Int8Weight int8;         // for inference; packed is null where it is not
+  kernels::WideInputs wide_inputs;  // of int8
+  kernels::VectorParameter bias;    // data is null where there is none
   Lora lora;
 };
 
@@ -84,6 +90,11 @@ void for_each_role_of_layer(LayerOf<Vector, LinearLayer>& layer, std::int64_t in
   on_linear(prefix + "mlp.gate_proj", layer.gate);
   on_linear(prefix + "mlp.up_proj", layer.up);
   on_linear(prefix + "mlp.down_proj", layer.down);
+}
+template <typename Layer, typename OnLinear>
+void for_each_linear(Layer& layer, const OnLinear& on_linear) {
+  for (auto* linear : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down})
+    on_linear(*linear);
 }
 template <typename Table, typename Vector, typename LinearLayer, typename OnVector,
           typename OnLinear>

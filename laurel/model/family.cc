@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "laurel/base/error.h"
+
 namespace laurel::model {
 namespace {
 
@@ -22,6 +24,12 @@ const Family* find_family(std::string_view architecture) {
         return suffix == kRewardSuffix || suffix == kLanguageSuffix;
       });
   return found == std::end(kFamilies) ? nullptr : found;
+}
+
+std::string reward_architecture(std::string_view architecture) {
+  const Family* family = find_family(architecture);
+  if (family == nullptr) throw InternalError("unknown family {}", architecture);
+  return std::string(family->stem) + std::string(kRewardSuffix);
 }
 
 }  // namespace laurel::model

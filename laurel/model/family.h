@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "laurel/model/config.h"
@@ -24,6 +25,8 @@ inline constexpr std::string_view kLanguageSuffix = "ForCausalLM";
 std::span<const Family> families();
 // nullptr if no family has this architecture string.
 const Family* find_family(std::string_view architecture);
+// "LlamaForSequenceClassification" of any architecture of a family.
+std::string reward_architecture(std::string_view architecture);
 
 void configure_llama(const ConfigReader& reader, ModelConfig& config);
 void configure_qwen2(const ConfigReader& reader, ModelConfig& config);

@@ -44,7 +44,8 @@ bool GroupPass::is_complete(double layer_seconds) const {
 }
 
 void GroupPass::run_layer(std::int64_t index, const Member& member) {
-  const PassContext context{config_, member.layout, options_.precision, scratch_, pool_};
+  const PassContext context{config_,  member.layout, options_.precision,
+                            scratch_, pool_,         options_.observer};
   const ForwardPass pass(context, weights_);
   if (index + 1 < config_.num_layers) {
     pass.run_layers(member.x, index, index + 1);

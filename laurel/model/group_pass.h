@@ -9,6 +9,7 @@
 
 #include "laurel/base/thread_pool.h"
 #include "laurel/model/arena.h"
+#include "laurel/model/block_forward.h"
 #include "laurel/model/config.h"
 #include "laurel/model/pack_layout.h"
 #include "laurel/model/precision.h"
@@ -26,6 +27,7 @@ class GroupPass {
     std::int64_t max_bytes = 0;  // of residual streams; one pack may need more
     // Told the rows of a pack each time that a layer has computed them.
     std::function<void(std::int64_t rows)> on_layer = {};
+    LinearObserver* observer = nullptr;  // or null
   };
 
   GroupPass(const ModelConfig& config, const Options& options, WeightSource& weights,

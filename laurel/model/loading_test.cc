@@ -76,8 +76,10 @@ TEST(Config, NamesTheKeyThatIsWrong) {
             "Qwen2ForSequenceClassification, got GPT2ForSequenceClassification");
   EXPECT_EQ(config_error("architectures", Json::array()),
             "config.json: key \"architectures\": expected a list with one name, got []");
-  EXPECT_EQ(config_error("quantization_config", {{"bits", 4}}),
-            "config.json: key \"quantization_config\": quantized checkpoints are not supported");
+  EXPECT_EQ(
+      config_error("quantization_config", {{"bits", 4}}),
+      "config.json: key \"quantization_config\": quantized checkpoints other than laurel-int8 are "
+      "not supported");
   EXPECT_EQ(config_error("pretraining_tp", 2),
             "config.json: key \"pretraining_tp\": sliced projections are not supported, expected "
             "1, got 2");

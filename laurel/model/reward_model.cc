@@ -91,6 +91,11 @@ struct RewardModel::Impl {
         precision(options.precision),
         plan(plan_weights(options, config, files)),
         placement(place(options, config, plan)) {
+    load(pool);
+  }
+
+  void load(ThreadPool& pool) {
+    source.reset();
     if (placement.streamed) {
       auto weights = std::make_unique<StreamedWeights>(config, plan, pool);
       streamed = weights.get();
@@ -110,6 +115,18 @@ RewardModel::RewardModel(const LoadOptions& options, ThreadPool& pool)
     : impl_(std::make_unique<Impl>(options, pool)) {}
 RewardModel::~RewardModel() = default;
 RewardModel::RewardModel(RewardModel&&) noexcept = default;
+
+void RewardModel::quantize(const Int8Plan& int8_plan, ThreadPool& pool) {
+  impl_->plan.quantize(int8_plan);
+  impl_->load(pool);
+}
+
+void RewardModel::observe(const packing::Pack& pack, LinearObserver& observer,
+                          ThreadPool& pool) const {
+  GroupPass::Options options{impl_->precision, impl_->max_stream_bytes()};
+  options.observer = &observer;
+  GroupPass(impl_->config, options, *impl_->source, pool).run(std::span(&pack, 1));
+}
 
 const ModelConfig& RewardModel::config() const { return impl_->config; }
 const WeightPlan& RewardModel::weights() const { return impl_->plan; }

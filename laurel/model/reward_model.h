@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "laurel/base/thread_pool.h"
+#include "laurel/model/block_forward.h"
 #include "laurel/model/block_reader.h"
 #include "laurel/model/config.h"
+#include "laurel/model/int8_weights.h"
 #include "laurel/model/weight_plan.h"
 #include "laurel/packing/forest.h"
 
@@ -50,6 +52,9 @@ class RewardModel {
   ~RewardModel();
   RewardModel(RewardModel&&) noexcept;
 
+  // Loads the weights again, with linear layers quantized, before any other use.
+  void quantize(const Int8Plan& plan, ThreadPool& pool);
+
   const ModelConfig& config() const;
   const WeightPlan& weights() const;
   const WeightPlacement& placement() const;
@@ -66,6 +71,9 @@ class RewardModel {
   using OnProgress = std::function<void(double share)>;
   std::vector<std::vector<float>> forward(std::span<const packing::Pack> packs, ThreadPool& pool,
                                           const OnProgress& on_progress = {}) const;
+
+  // Runs the pack for the observer, who is told of the linear layers.
+  void observe(const packing::Pack& pack, LinearObserver& observer, ThreadPool& pool) const;
 
   // Bytes of activations that forward() needs for a pack of this many rows.
   std::int64_t activation_bytes(std::int64_t num_rows) const;

@@ -8,6 +8,7 @@
 #include "laurel/base/half.h"
 #include "laurel/kernels/parameter.h"
 #include "laurel/model/family.h"
+#include "laurel/model/int8_pack.h"
 
 namespace laurel::model {
 namespace {
@@ -52,8 +53,18 @@ std::vector<std::uint16_t> rounded_to_bf16(const kernels::Weight& weight, Thread
 
 WeightPlan::WeightPlan(const ModelConfig& config, formats::TensorStore store,
                        std::optional<Adapter> adapter, Precision precision, std::string_view where)
-    : store_(std::move(store)), adapter_(std::move(adapter)), precision_(precision) {
-  const std::vector<ExpectedTensor> expected = expected_tensors(config);
+    : config_(config),
+      store_(std::move(store)),
+      adapter_(std::move(adapter)),
+      precision_(precision) {
+  if (config.int8_pack && adapter_) {
+    throw UserError(
+        "{}: an int8 pack takes no adapter; make the pack of base and adapter: laurel convert "
+        "--dtype int8 --adapter",
+        where);
+  }
+  const std::vector<ExpectedTensor> expected =
+      config.int8_pack ? expected_pack_tensors(config, store_) : expected_tensors(config);
   for (const ExpectedTensor& tensor : expected) {
     tensors_.push_back(plan(tensor));
     if (tensors_.back().stored == nullptr) {
@@ -98,7 +109,11 @@ void WeightPlan::refuse_extras_of_adapter() const {
 
 LayerWeights WeightPlan::layer(std::int64_t index, const StoredBytes& bytes, TensorCopies& copies,
                                ThreadPool& pool) const {
-  return assign_layer_roles(index, FindPrepared{prepare_all(index, bytes, copies, pool)});
+  const FindPrepared find{prepare_all(index, bytes, copies, pool)};
+  LayerWeights layer = assign_layer_roles(index, find);
+  if (config_.int8_pack) assign_int8(find, layer, copies.int8);
+  if (int8_plan_) quantize_layer(layer, *int8_plan_, copies.int8, pool);
+  return layer;
 }
 
 DecoderWeights WeightPlan::outside_layers(const StoredBytes& bytes, TensorCopies& copies,
@@ -140,11 +155,12 @@ kernels::Weight WeightPlan::prepare(const PlannedTensor& tensor, const std::byte
 }
 
 bool WeightPlan::is_rounded(const PlannedTensor& tensor) const {
-  return precision_ == Precision::kBF16 &&
+  return precision_ == Precision::kBF16 && !tensor.expected.dtype &&
          (tensor.lora != nullptr || tensor.stored->dtype != DType::kBF16);
 }
 
 std::string WeightPlan::dtype() const {
+  if (config_.int8_pack) return "int8";
   std::map<DType, std::int64_t> bytes;
   for (const PlannedTensor& tensor : tensors_) {
     bytes[tensor.stored->dtype] += static_cast<std::int64_t>(tensor.stored->data.size());

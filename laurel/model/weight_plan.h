@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "laurel/base/thread_pool.h"
@@ -16,6 +17,7 @@
 #include "laurel/model/adapter.h"
 #include "laurel/model/config.h"
 #include "laurel/model/decoder_weights.h"
+#include "laurel/model/int8_weights.h"
 #include "laurel/model/precision.h"
 
 namespace laurel::model {
@@ -27,9 +29,11 @@ struct PlannedTensor {
   const LoraModule* lora = nullptr;             // merged into it, if any
 };
 
-// The tensors that computing had to make: merged with an adapter, or rounded to bfloat16.
+// The tensors that computing had to make: merged with an adapter, rounded to bfloat16, or
+// quantized.
 struct TensorCopies {
   std::deque<std::vector<float>> merged;
+  Int8Copies int8;
   std::deque<std::vector<std::uint16_t>> rounded;
 };
 
@@ -45,6 +49,10 @@ class WeightPlan {
   WeightPlan(const ModelConfig& config, formats::TensorStore store, std::optional<Adapter> adapter,
              Precision precision, std::string_view where);
 
+  // From now on, layer() quantizes linear layers so. Not for an int8 pack, which is quantized.
+  void quantize(Int8Plan plan) { int8_plan_ = std::move(plan); }
+
+  std::int64_t num_layers() const { return config_.num_layers; }
   // In the order of expected_tensors().
   const std::vector<PlannedTensor>& tensors() const { return tensors_; }
 
@@ -56,7 +64,7 @@ class WeightPlan {
   DecoderWeights outside_layers(const StoredBytes& bytes, TensorCopies& copies,
                                 ThreadPool& pool) const;
 
-  // Element type that most parameters are stored as: "BF16", …
+  // Element type that most parameters are stored as: "BF16", …; "int8" of an int8 pack.
   std::string dtype() const;
   // Bytes of the tensors as stored, and of the copies that all of them together need.
   std::int64_t stored_bytes() const;
@@ -74,9 +82,11 @@ class WeightPlan {
   void refuse_extras_of_adapter() const;
   bool is_rounded(const PlannedTensor& tensor) const;
 
+  ModelConfig config_;
   formats::TensorStore store_;
   std::optional<Adapter> adapter_;
   Precision precision_;
+  std::optional<Int8Plan> int8_plan_;
   std::vector<PlannedTensor> tensors_;
 };
 

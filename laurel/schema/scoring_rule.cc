@@ -17,7 +17,15 @@ std::string_view to_string(TruncationSide side) {
 }
 
 std::string_view to_string(ComputeType compute) {
-  return compute == ComputeType::kF32 ? "f32" : "bf16";
+  switch (compute) {
+    case ComputeType::kF32:
+      return "f32";
+    case ComputeType::kBF16:
+      return "bf16";
+    case ComputeType::kInt8:
+      return "int8";
+  }
+  return "?";
 }
 
 Json to_json(const ScoringRule& rule) {
@@ -39,6 +47,22 @@ Json to_json(const ScoringRule& rule) {
   json["reward_rounding"] = rule.rounding == RewardRounding::kF16 ? "f16" : "none";
   return json;
 }
+
+namespace {
+
+const char* compute_text(ComputeType compute) {
+  switch (compute) {
+    case ComputeType::kF32:
+      return "Computed in float32";
+    case ComputeType::kBF16:
+      return "Computed with bfloat16 rounding";
+    case ComputeType::kInt8:
+      return "Computed with linear layers in int8, the rest in float32";
+  }
+  return "?";
+}
+
+}  // namespace
 
 std::string describe(const ScoringRule& rule) {
   std::string text = fmt::format("Rule \"{}\". ", rule.name);
@@ -77,8 +101,7 @@ std::string describe(const ScoringRule& rule) {
     text += fmt::format("At most {} tokens, cut on the {}. ", rule.max_length,
                         to_string(rule.truncation));
   }
-  text +=
-      rule.compute == ComputeType::kF32 ? "Computed in float32" : "Computed with bfloat16 rounding";
+  text += compute_text(rule.compute);
   text += rule.rounding == RewardRounding::kF16 ? ", reward rounded to float16." : ".";
   return text;
 }

@@ -11,9 +11,9 @@
 namespace laurel::schema {
 
 enum class TruncationSide { kError, kLeft, kRight };
-// How rewards and activations are rounded: as float32, or to bfloat16 where transformers in
-// bfloat16 rounds.
-enum class ComputeType { kF32, kBF16 };
+// How rewards are computed: in float32; rounded to bfloat16 where transformers in bfloat16 rounds;
+// or in float32 with linear layers in int8.
+enum class ComputeType { kF32, kBF16, kInt8 };
 // What a reward is rounded to before it is reported and compared.
 enum class RewardRounding { kNone, kF16 };
 // Who writes special tokens around the text: nobody beyond the template, or the tokenizer's
@@ -43,7 +43,7 @@ struct ScoringRule {
 
 Json to_json(const ScoringRule& rule);
 std::string_view to_string(TruncationSide side);  // "error", "left", "right"
-std::string_view to_string(ComputeType compute);  // "f32", "bf16"
+std::string_view to_string(ComputeType compute);  // "f32", "bf16", "int8"
 
 // A few sentences for people: what is tokenized how, which position is scored and why.
 std::string describe(const ScoringRule& rule);

@@ -26,11 +26,24 @@ chat::RuleOptions rule_options(const ScorerOptions& options) {
   }
   if (options.dtype == "bf16") {
     rule.compute = schema::ComputeType::kBF16;
-  } else if (options.dtype != "f32") {
-    throw UserError("option dtype: expected f32 or bf16, got {}", options.dtype);
+  } else if (options.dtype == "int8") {
+    rule.compute = schema::ComputeType::kInt8;
+  } else if (!options.dtype.empty() && options.dtype != "f32") {
+    throw UserError("option dtype: expected f32, bf16 or int8, got {}", options.dtype);
   }
   rule.template_file = options.template_file;
   if (!options.template_date.empty()) rule.template_date = options.template_date;
+  return rule;
+}
+
+chat::RuleOptions rule_options(const ScorerOptions& options, const model::ModelConfig& config) {
+  chat::RuleOptions rule = rule_options(options);
+  if (!config.int8_pack) return rule;
+  if (!options.dtype.empty() && options.dtype != "int8") {
+    throw UserError("option dtype: {} is an int8 pack, expected int8, got {}", options.model,
+                    options.dtype);
+  }
+  rule.compute = schema::ComputeType::kInt8;
   return rule;
 }
 

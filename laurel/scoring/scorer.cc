@@ -14,8 +14,11 @@
 #include "laurel/chat/encoder.h"
 #include "laurel/hub/resolve.h"
 #include "laurel/kernels/ops.h"
+#include "laurel/model/int8_calibration.h"
 #include "laurel/model/reward_model.h"
 #include "laurel/packing/forest.h"
+#include "laurel/scoring/encode.h"
+#include "laurel/scoring/int8_plan.h"
 #include "laurel/scoring/rule_options.h"
 #include "laurel/tokenizer/tokenizer.h"
 
@@ -38,15 +41,6 @@ model::Streaming streaming_of(std::optional<bool> choice) {
 // A conversation ready for the model: the tokens up to the scored one, or why there are none.
 struct Prepared {
   Result<chat::Encoded> encoded;
-  // What the model computes: without masked tokens at the start and anything after the scored
-  // position.
-  packing::Sequence sequence() const {
-    const chat::Encoded& item = encoded.value();
-    const auto first = static_cast<std::size_t>(item.num_masked);
-    const auto last = static_cast<std::size_t>(item.scored_index);
-    return {std::span(item.ids).subspan(first, last + 1 - first),
-            static_cast<std::int32_t>(item.num_masked)};
-  }
 };
 
 }  // namespace
@@ -72,8 +66,12 @@ struct Scorer::Impl {
         reward_model(load_options(), pool),
         tokenizer(
             std::make_shared<tokenizer::Tokenizer>(tokenizer::Tokenizer::load(files.directory))),
-        encoder(files.directory, tokenizer, reward_model.config().pad_token_id, rule_settings) {
+        encoder(files.directory, tokenizer, reward_model.config().pad_token_id,
+                rule_options(given, reward_model.config())) {
     check_batch_tokens(options.batch_tokens);
+    if (options.dtype == "int8" && !reward_model.config().int8_pack)
+      reward_model.quantize(
+          plan_int8(reward_model, encoder, {}, model::kMaxInt8Error, options.model, pool), pool);
   }
 
   model::LoadOptions load_options() const {
@@ -91,33 +89,10 @@ struct Scorer::Impl {
     return load;
   }
 
-  Result<chat::Encoded> encode(const Conversation& conversation) const;
   std::vector<Result<Reward>> score(std::span<const Conversation> batch,
                                     const OnProgress& on_progress) const;
   void fill_facts() const;
 };
-
-Result<chat::Encoded> Scorer::Impl::encode(const Conversation& conversation) const {
-  Result<chat::Encoded> encoded = [&] {
-    if (const auto* messages = std::get_if<schema::Messages>(&conversation))
-      return encoder.encode(*messages);
-    if (const auto* text = std::get_if<std::string>(&conversation))
-      return encoder.encode_text(*text);
-    return encoder.encode_ids(std::get<std::vector<std::int32_t>>(conversation));
-  }();
-  if (!encoded.ok()) return encoded;
-  const std::int64_t vocab_size = reward_model.config().vocab_size;
-  for (const tokenizer::TokenId id : encoded.value().ids) {
-    if (id < 0 || id >= vocab_size) {
-      return Failure{
-          fmt::format("token id {} is outside the model's vocabulary of {}", id, vocab_size)};
-    }
-  }
-  if (encoded.value().scored_index < encoded.value().num_masked) {
-    return Failure{"the scored position is hidden from attention"};
-  }
-  return encoded;
-}
 
 std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> batch,
                                                 const OnProgress& on_progress) const {
@@ -128,7 +103,7 @@ std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> ba
   pool.parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto index = static_cast<std::size_t>(i);
-      prepared[index].encoded = encode(batch[index]);
+      prepared[index].encoded = encode(encoder, reward_model.config().vocab_size, batch[index]);
     }
   });
 
@@ -140,7 +115,7 @@ std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> ba
       results[i] = Failure{prepared[i].encoded.message()};
       continue;
     }
-    sequences.push_back(prepared[i].sequence());
+    sequences.push_back(sequence_of(prepared[i].encoded.value()));
     owners.push_back(i);
   }
   const std::vector<packing::Pack> packs =

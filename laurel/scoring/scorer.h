@@ -21,10 +21,10 @@ struct ScorerOptions {
   std::string rule = "transformers";  // or "reward-bench"
   std::int64_t max_length = 0;        // 0: the rule's default
   std::string truncation;             // "error", "left", "right"; empty: the rule's default
-  std::string dtype = "f32";          // or "bf16"
-  std::string template_file;          // overrides the checkpoint's chat template
-  std::string template_date;          // "YYYY-MM-DD", for templates that print today's date
-  int num_threads = 0;                // 0: all usable cores
+  std::string dtype;          // "f32", "bf16", "int8"; empty: int8 for an int8 pack, else f32
+  std::string template_file;  // overrides the checkpoint's chat template
+  std::string template_date;  // "YYYY-MM-DD", for templates that print today's date
+  int num_threads = 0;        // 0: all usable cores
   std::int64_t batch_tokens =
       4096;                    // rows per forward pass; speed and memory only, never the reward
   bool share_prefixes = true;  // speed only, never the reward

@@ -217,7 +217,7 @@ TEST_F(ScorerTest, BadOptionsAreNamed) {
   EXPECT_EQ(error_with([](ScorerOptions& o) { o.truncation = "up"; }),
             "option truncation: expected error, left or right, got up");
   EXPECT_EQ(error_with([](ScorerOptions& o) { o.dtype = "f8"; }),
-            "option dtype: expected f32 or bf16, got f8");
+            "option dtype: expected f32, bf16 or int8, got f8");
   EXPECT_EQ(error_with([](ScorerOptions& o) { o.batch_tokens = 0; }),
             "option batch-tokens: expected a positive number, got 0");
   EXPECT_EQ(error_with([](ScorerOptions& o) { o.max_length = -1; }),

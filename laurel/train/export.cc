@@ -22,15 +22,9 @@ constexpr const char* kTemplateFile = "chat_template.jinja";
 
 const char* torch_name(DType dtype) { return dtype == DType::kBF16 ? "bfloat16" : "float32"; }
 
-std::string classifier_name(const model::ModelConfig& config) {
-  const model::Family* family = model::find_family(config.architecture);
-  if (family == nullptr) throw InternalError("export: unknown family {}", config.architecture);
-  return std::string(family->stem) + std::string(model::kRewardSuffix);
-}
-
 Json make_config(const model::TrainableModel& model, const ExportOptions& options) {
   Json config = read_json_file(options.base / "config.json");
-  config["architectures"] = {classifier_name(model.config())};
+  config["architectures"] = {model::reward_architecture(model.config().architecture)};
   config["num_labels"] = 1;
   config["id2label"] = {{"0", "LABEL_0"}};
   config["label2id"] = {{"LABEL_0", 0}};

@@ -4,7 +4,7 @@ import json
 import pathlib
 import struct
 
-from support import Case, base_model, fixed_head_model, gguf
+from support import ROWS, Case, base_model, fixed_head_model, gguf, rewards_of
 
 
 def safetensors_header(path):
@@ -44,6 +44,21 @@ class Convert(Case):
             cut.write_bytes(file.read(20_000_000))
         self.refuse("convert", "--from", cut, "--to", self.path("out"), says=["cut.gguf"])
         self.assertEqual(self.left_in_folder("cut.gguf"), [])
+
+    def test_int8_pack_scores_as_quantizing_at_load(self):
+        pack = self.path("pack")
+        done = self.succeed("convert", "--from", fixed_head_model(), "--to", pack, "--dtype", "int8")
+        self.assertIn("of 210 linear layers stay in float", done.stdout.decode())
+        header = safetensors_header(pack / "model.safetensors")
+        self.assertEqual(header["model.layers.3.mlp.up_proj.int8_weight"]["shape"], [96, 144, 16, 4])
+        self.assertEqual(rewards_of(self.score(ROWS, model=pack)), rewards_of(self.score(ROWS, "--dtype", "int8")))
+        self.assertIn("int8", self.succeed("info", "--model", pack).stdout.decode())
+        self.refuse("score", "--model", pack, "--input", self.path("in.jsonl"), "--output", "-", "--dtype", "f32",
+                    says=["is an int8 pack, expected int8, got f32"])
+        self.refuse("train", "--model", pack, "--data", self.path("in.jsonl"), "--output-dir", self.path("run"),
+                    says=["an int8 pack cannot be trained"])
+        self.refuse("convert", "--from", pack, "--to", self.path("again"), "--dtype", "int8", says=["is an int8 pack already"])
+        self.refuse("convert", "--from", gguf(), "--to", self.path("again"), "--dtype", "int8", says=["takes a reward model"])
 
     def test_missing_file(self):
         self.refuse("convert", "--from", self.path("none.gguf"), "--to", self.path("out"), status=3, says=["none.gguf"])

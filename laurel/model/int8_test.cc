@@ -1,0 +1,193 @@
+// Rewards with linear layers in int8: near those in float32, and the promises of any pass.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "laurel/base/error.h"
+#include "laurel/base/file.h"
+#include "laurel/base/json.h"
+#include "laurel/kernels/ops.h"
+#include "laurel/model/int8_pack.h"
+#include "laurel/model/reward_model.h"
+
+namespace laurel::model {
+namespace {
+
+namespace fs = std::filesystem;
+using Rows = std::vector<std::vector<std::int32_t>>;
+
+fs::path golden(const std::string& name) {
+  return fs::path(LAUREL_SOURCE_DIR) / "tests/goldens/model" / name;
+}
+
+Rows rows_of(const std::string& name) {
+  return read_json_file(golden(name) / "expected.json")["input_ids"].get<Rows>();
+}
+
+std::vector<float> rewards_of(const RewardModel& model, const Rows& rows,
+                              const packing::PlanOptions& options, ThreadPool& pool) {
+  std::vector<packing::Sequence> sequences;
+  for (const auto& row : rows) sequences.push_back({row, 0});
+  std::vector<float> rewards(rows.size());
+  for (const packing::Pack& pack : packing::plan_packs(sequences, options)) {
+    const std::vector<float> values = model.forward(pack, pool);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      rewards[static_cast<std::size_t>(pack.score_points[i].sequence)] = values[i];
+  }
+  return rewards;
+}
+
+RewardModel int8_model(const std::string& name, const std::string& adapter, ThreadPool& pool) {
+  RewardModel model({golden(name), adapter.empty() ? fs::path() : golden(adapter)}, pool);
+  model.quantize({}, pool);
+  return model;
+}
+
+// Root mean square of a - b over that of a.
+double relative_error(const std::vector<float>& a, const std::vector<float>& b) {
+  double error = 0, scale = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    error += std::pow(double{a[i]} - double{b[i]}, 2);
+    scale += std::pow(double{a[i]}, 2);
+  }
+  return std::sqrt(error / scale);
+}
+
+TEST(Int8Model, RewardsStayNearFloat32) {
+  ThreadPool pool(2);
+  for (const char* name : {"llama", "llama_bias_head_dim", "qwen2", "qwen2_window"}) {
+    SCOPED_TRACE(name);
+    const Rows rows = rows_of(name);
+    const RewardModel exact({golden(name), {}, Precision::kF32}, pool);
+    const RewardModel fast = int8_model(name, "", pool);
+    const double error =
+        relative_error(rewards_of(exact, rows, {}, pool), rewards_of(fast, rows, {}, pool));
+    EXPECT_GT(error, 1e-5);  // it does round
+    EXPECT_LT(error, 0.25);  // layers of 32 random inputs, where rounding averages out least
+  }
+}
+
+TEST(Int8Model, AdaptersAreMergedBeforeWeightsAreQuantized) {
+  ThreadPool pool(1);
+  const Rows rows = rows_of("llama_lora");
+  const RewardModel exact({golden("llama"), golden("llama_lora"), Precision::kF32}, pool);
+  const RewardModel fast = int8_model("llama", "llama_lora", pool);
+  const RewardModel base = int8_model("llama", "", pool);
+  const std::vector<float> want = rewards_of(exact, rows, {}, pool);
+  EXPECT_LT(2 * relative_error(want, rewards_of(fast, rows, {}, pool)),
+            relative_error(want, rewards_of(base, rows, {}, pool)));
+}
+
+TEST(Int8Model, BitsDoNotDependOnSharingBatchingOrThreads) {
+  const Rows rows = rows_of("qwen2_window");
+  for (const std::string& isa : kernels::available_isas()) {
+    SCOPED_TRACE(isa);
+    kernels::select_isa(isa);
+    ThreadPool one(1);
+    const RewardModel model = int8_model("qwen2_window", "", one);
+    const std::vector<float> alone = rewards_of(model, rows, {1, true}, one);
+    for (const int threads : {1, 2, 3}) {
+      ThreadPool pool(threads);
+      for (const std::int64_t batch : {64, 4096}) {
+        for (const bool share : {false, true}) {
+          EXPECT_EQ(rewards_of(model, rows, {batch, share}, pool), alone)
+              << threads << " threads, batch " << batch << ", sharing " << share;
+        }
+      }
+    }
+  }
+  kernels::select_isa("best");
+}
+
+// The products are exact; the rest has the same bits on all sets that fuse multiply and add.
+TEST(Int8Model, BitsAgreeBetweenInstructionSetsThatFuse) {
+  const Rows rows = rows_of("llama");
+  ThreadPool pool(1);
+  const RewardModel model = int8_model("llama", "", pool);
+  const std::vector<float> want = rewards_of(model, rows, {}, pool);
+  for (const std::string& isa : kernels::available_isas()) {
+    if (!isa.starts_with("avx")) continue;
+    kernels::select_isa(isa);
+    EXPECT_EQ(rewards_of(model, rows, {}, pool), want) << isa;
+  }
+  kernels::select_isa("best");
+}
+
+// A pack in a folder of its own, of tests/goldens/model/qwen2 with wide inputs in one layer and one
+// layer in float.
+class Int8Pack : public testing::Test {
+ protected:
+  Int8Pack() {
+    directory_ = fs::path(testing::TempDir()) / "int8_pack";
+    fs::remove_all(directory_);
+    fs::create_directory(directory_);
+    plan_["model.layers.0.self_attn.q_proj"].wide_inputs = {1, 5, 31};
+    plan_["model.layers.1.mlp.down_proj"].stays_float = true;
+    const RewardModel model({golden("qwen2")}, pool_);
+    write_int8_pack(directory_, model.weights(), plan_, 1 << 30, pool_);
+    set_quantization({{"quant_method", "laurel-int8"}, {"version", 1}});
+  }
+  ~Int8Pack() override { fs::remove_all(directory_); }
+
+  void set_quantization(const Json& value) {
+    Json config = read_json_file(golden("qwen2") / "config.json");
+    config["quantization_config"] = value;
+    write_file(directory_ / "config.json", to_text(config));
+  }
+  std::string error_of(const LoadOptions& options) {
+    try {
+      const RewardModel model(options, pool_);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  ThreadPool pool_{1};
+  fs::path directory_;
+  Int8Plan plan_;
+};
+
+TEST_F(Int8Pack, GivesTheBitsOfQuantizingAtLoadMappedOrStreamed) {
+  const Rows rows = rows_of("qwen2");
+  RewardModel model({golden("qwen2")}, pool_);
+  model.quantize(plan_, pool_);
+  const std::vector<float> want = rewards_of(model, rows, {}, pool_);
+  for (const Streaming streaming : {Streaming::kNever, Streaming::kAlways}) {
+    const RewardModel pack({.directory = directory_, .streaming = streaming}, pool_);
+    EXPECT_EQ(rewards_of(pack, rows, {}, pool_), want);
+    EXPECT_EQ(pack.weights().dtype(), "int8");
+  }
+}
+
+TEST_F(Int8Pack, RefusesAdaptersOtherVersionsAndOtherMethods) {
+  EXPECT_NE(error_of({directory_, golden("llama_lora")}).find("an int8 pack takes no adapter"),
+            std::string::npos);
+  set_quantization({{"quant_method", "laurel-int8"}, {"version", 2}});
+  EXPECT_NE(error_of({directory_}).find("key \"version\": expected 1, got 2"), std::string::npos);
+  set_quantization({{"quant_method", "gptq"}});
+  EXPECT_NE(error_of({directory_}).find("other than laurel-int8 are not supported"),
+            std::string::npos);
+}
+
+TEST_F(Int8Pack, RefusesTensorsThatAreNotThePacks) {
+  set_quantization(nullptr);  // an ordinary checkpoint has no such tensors
+  EXPECT_NE(error_of({directory_}).find("missing"), std::string::npos);
+  set_quantization({{"quant_method", "laurel-int8"}, {"version", 1}});
+  const std::string path = (directory_ / "model.safetensors").string();
+  std::string bytes = read_file(path);
+  write_file(path, bytes.substr(0, bytes.size() - 64));
+  EXPECT_NE(error_of({directory_}), "no error");
+  const std::string three("\x01\0\0\0\x05\0\0\0\x1f\0\0\0", 12);
+  const std::size_t at = bytes.find(three);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 8] = 32;  // of inputs 0 to 31
+  write_file(path, bytes);
+  EXPECT_NE(error_of({directory_}).find("expected ascending inputs below 32, got 32"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace laurel::model

@@ -1,0 +1,37 @@
+#include "laurel/model/int8_weights.h"
+
+namespace laurel::model {
+
+void quantize_linear(Linear& linear, const Int8Choice& choice, Int8Copies& copies,
+                     ThreadPool& pool) {
+  const kernels::Weight& weight = linear.weight;
+  const std::int64_t out = weight.out_features, in = weight.in_features;
+  const auto num_wide = static_cast<std::int64_t>(choice.wide_inputs.size());
+  const auto bytes = [&](std::int64_t inputs) {
+    return static_cast<std::size_t>(kernels::packed_int8_bytes(out, inputs));
+  };
+  const kernels::Int8WeightMemory memory{
+      copies.packed.emplace_back(bytes(in)).data(),
+      copies.scales.emplace_back(static_cast<std::size_t>(out)).data(),
+      copies.packed_wide.emplace_back(bytes(num_wide)).data()};
+  linear.wide_inputs = copies.wide_inputs.emplace_back(choice.wide_inputs);
+  kernels::quantize_weight(weight, linear.wide_inputs, memory, pool);
+  linear.int8 = {memory.packed, memory.scales, out, num_wide, memory.packed_wide};
+  linear.weight = {};
+}
+
+const Int8Choice& choice_for(const Int8Plan& plan, const std::string& name) {
+  static const Int8Choice kAllInt8;
+  const auto found = plan.find(name);
+  return found != plan.end() ? found->second : kAllInt8;
+}
+
+void quantize_layer(LayerWeights& layer, const Int8Plan& plan, Int8Copies& copies,
+                    ThreadPool& pool) {
+  for_each_linear(layer, [&](Linear& linear) {
+    const Int8Choice& choice = choice_for(plan, linear.name);
+    if (!choice.stays_float) quantize_linear(linear, choice, copies, pool);
+  });
+}
+
+}  // namespace laurel::model

@@ -1,0 +1,46 @@
+// Linear layers with weights of int8: the products of kernels/int8.h.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "laurel/base/thread_pool.h"
+#include "laurel/model/decoder_weights.h"
+
+namespace laurel::model {
+
+// How one linear layer becomes int8.
+struct Int8Choice {
+  bool stays_float = false;               // it does not
+  std::vector<std::int32_t> wide_inputs;  // as in kernels/int8.h
+  // Of its outputs on the calibration text, were it int8: root of the mean, over tokens, of
+  // |error|² / |output|².
+  double relative_error = 0;
+};
+
+// By the layer's name, as in for_each_role(). Layers that it does not name are int8 without wide
+// inputs.
+using Int8Plan = std::map<std::string, Int8Choice, std::less<>>;
+
+// Memory of weights that were quantized at load.
+struct Int8Copies {
+  std::deque<std::vector<unsigned char>> packed, packed_wide;
+  std::deque<std::vector<float>> scales;
+  std::deque<std::vector<std::int32_t>> wide_inputs;
+};
+
+// Replaces the weight by its int8 form in `copies`, which must outlive it.
+void quantize_linear(Linear& linear, const Int8Choice& choice, Int8Copies& copies,
+                     ThreadPool& pool);
+
+// The choice for a linear layer of this name.
+const Int8Choice& choice_for(const Int8Plan& plan, const std::string& name);
+
+// Every linear layer of the layer, as the plan says.
+void quantize_layer(LayerWeights& layer, const Int8Plan& plan, Int8Copies& copies,
+                    ThreadPool& pool);
+
+}  // namespace laurel::model

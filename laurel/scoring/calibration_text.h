@@ -1,0 +1,14 @@
+// A text of our own on which int8 is calibrated when the user gives none.
+#pragma once
+
+#include <vector>
+
+#include "laurel/schema/conversation.h"
+
+namespace laurel::scoring {
+
+// Short conversations of several kinds, some hundred tokens in all. Changing them changes the
+// rewards of every model that is calibrated on them.
+std::vector<schema::Conversation> calibration_text();
+
+}  // namespace laurel::scoring

@@ -1,0 +1,81 @@
+#include "laurel/scoring/int8_convert.h"
+
+#include <array>
+#include <memory>
+
+#include "laurel/base/error.h"
+#include "laurel/base/file.h"
+#include "laurel/base/json.h"
+#include "laurel/base/thread_pool.h"
+#include "laurel/chat/encoder.h"
+#include "laurel/hub/resolve.h"
+#include "laurel/model/family.h"
+#include "laurel/model/int8_pack.h"
+#include "laurel/model/reward_model.h"
+#include "laurel/scoring/int8_plan.h"
+#include "laurel/tokenizer/tokenizer.h"
+
+namespace laurel::scoring {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What scoring reads besides config and weights, and the terms that a derived model inherits.
+constexpr std::array kCopiedFiles = {"tokenizer.json",
+                                     "tokenizer_config.json",
+                                     "special_tokens_map.json",
+                                     "added_tokens.json",
+                                     "vocab.json",
+                                     "merges.txt",
+                                     "tokenizer.model",
+                                     "chat_template.jinja",
+                                     "LICENSE",
+                                     "LICENSE.txt",
+                                     "LICENSE.md",
+                                     "USE_POLICY.md",
+                                     "NOTICE",
+                                     "NOTICE.txt"};
+
+Json pack_config(const fs::path& base, const std::string& architecture) {
+  Json config = read_json_file(base / "config.json");
+  config["architectures"] = {architecture};
+  config["num_labels"] = 1;
+  config["id2label"] = {{"0", "LABEL_0"}};
+  config["label2id"] = {{"LABEL_0", 0}};
+  config["quantization_config"] = {{"quant_method", model::kInt8Method},
+                                   {"version", model::kInt8PackVersion}};
+  return config;
+}
+
+}  // namespace
+
+Int8ConvertResult convert_to_int8(const Int8ConvertOptions& options) {
+  ThreadPool pool(options.num_threads);
+  const hub::ResolvedModel files = hub::resolve_model(options.from);
+  const model::RewardModel reward_model({files.directory, options.adapter}, pool);
+  const model::ModelConfig& config = reward_model.config();
+  if (config.int8_pack) throw UserError("{}: is an int8 pack already", options.from);
+  AtomicDirectory directory(options.to);
+  const auto tokenizer =
+      std::make_shared<tokenizer::Tokenizer>(tokenizer::Tokenizer::load(files.directory));
+  const chat::Encoder encoder(files.directory, tokenizer, config.pad_token_id, {});
+  Int8ConvertResult result;
+  result.architecture = model::reward_architecture(config.architecture);
+  result.num_parameters = model::num_parameters(config);
+  result.plan =
+      plan_int8(reward_model, encoder, options.calibration, options.max_error, options.from, pool);
+  const model::Int8PackSize size = model::write_int8_pack(
+      directory.staging(), reward_model.weights(), result.plan, options.max_shard_bytes, pool);
+  result.num_bytes = size.num_bytes;
+  result.num_shards = size.num_shards;
+  for (const char* name : kCopiedFiles) {
+    if (fs::exists(files.directory / name))
+      write_file(directory.staging() / name, read_file(files.directory / name));
+  }
+  write_file(directory.staging() / "config.json",
+             to_text(pack_config(files.directory, result.architecture)));
+  directory.commit();
+  return result;
+}
+
+}  // namespace laurel::scoring
