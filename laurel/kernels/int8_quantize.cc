@@ -19,6 +19,18 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
+#ifndef LAUREL_INT8_QUANTIZE_ONCE
+#define LAUREL_INT8_QUANTIZE_ONCE
+namespace laurel::kernels {
+
+// Adding this and taking it away again leaves the nearest integer, ties to even, of |x| < 2^22; the
+// low bits of the sum are that integer. The same on every instruction set, unlike conversions.
+constexpr float kRounder = 0x1.8p23f;
+constexpr std::int32_t kRounderBits = 0x4b400000;
+
+}  // namespace laurel::kernels
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -27,10 +39,6 @@ using F32 = hn::ScalableTag<float>;
 using I32 = hn::RebindToSigned<F32>;
 constexpr std::int64_t kLanes = HWY_LANES(float);
 
-// Adding this and taking it away again leaves the nearest integer, ties to even, of |x| < 2^22; the
-// low bits of the sum are that integer. The same on every instruction set, unlike conversions.
-constexpr float kRounder = 0x1.8p23f;
-constexpr std::int32_t kRounderBits = 0x4b400000;
 constexpr std::int32_t kMagnitude = 0x7fffffff;
 
 // The largest |x| as bits: integers compare as magnitudes do, and a NaN is larger than all of them.
@@ -138,7 +146,8 @@ void split_wide(const float* x, WideInputs wide, float factor, const Int8Matrix&
   std::fill(high, high + round_up(quantized.num_wide, kInt8GroupInputs), std::int8_t{0});
   if (factor == 0) return;
   for (const std::int32_t k : wide) {
-    const auto value = static_cast<std::int32_t>(std::nearbyint(x[k] * factor));
+    const float scaled = x[k] * factor;
+    const std::int32_t value = std::bit_cast<std::int32_t>(scaled + kRounder) - kRounderBits;
     const std::int32_t digit = (value + 64) >> 7;
     *high++ = static_cast<std::int8_t>(digit);
     low[k] = static_cast<std::int8_t>(value - 128 * digit);
