@@ -92,7 +92,7 @@ def main():
     results = [measure(name, gguf, rows, options) for name, gguf in gguf_files().items()]
     facts = {**common.machine(), "llama-cpp-python": llama_cpp.__version__, "threads": options.threads}
     common.write_results(
-        "llama_cpp", f"Prompts of {LENGTH} tokens against llama.cpp, 135M parameters", facts,
+        "llama_prompts", f"Prompts of {LENGTH} tokens against llama.cpp, 135M parameters", facts,
         {"weights": "GGUF weights", "laurel": "laurel score, tokens/s", "peer": "llama.cpp, tokens/s", "ratio": "Laurel is faster by"},
         results, [f"{options.rows} prompts, {options.runs} runs each, medians", f"Bar: {BAR} times"])
     sys.exit(0 if all(float(row["ratio"]) >= BAR for row in results) else 1)
