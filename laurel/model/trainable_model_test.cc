@@ -247,16 +247,17 @@ TEST_F(Base, RefusesWhatItCannotUse) {
 TEST_F(Base, RefusesOptionsThatDoNotFit) {
   TrainableOptions options;
   options.freeze_layers = 3;
-  EXPECT_EQ(error_of(options), "freeze_layers: expected a number from 0 to 2, got 3");
+  EXPECT_EQ(error_of(options), "option freeze-layers: expected a number from 0 to 2, got 3");
   options.freeze_layers = -1;
-  EXPECT_EQ(error_of(options), "freeze_layers: expected a number from 0 to 2, got -1");
-  EXPECT_EQ(error_of(with_lora({})), "lora: targets: expected one or more, got none");
-  EXPECT_EQ(error_of(with_lora({"q_proj", "lm_head"})),
-            "lora: targets: no layer \"lm_head\", expected any of q_proj, k_proj, v_proj, o_proj, "
-            "gate_proj, up_proj, down_proj");
+  EXPECT_EQ(error_of(options), "option freeze-layers: expected a number from 0 to 2, got -1");
+  EXPECT_EQ(error_of(with_lora({})), "option lora-targets: expected one or more, got none");
+  EXPECT_EQ(
+      error_of(with_lora({"q_proj", "lm_head"})),
+      "option lora-targets: no layer \"lm_head\", expected any of q_proj, k_proj, v_proj, o_proj, "
+      "gate_proj, up_proj, down_proj");
   options = with_lora({"q_proj"});
   options.lora->rank = 0;
-  EXPECT_EQ(error_of(options), "lora: rank: expected 1 or more, got 0");
+  EXPECT_EQ(error_of(options), "option lora-rank: expected 1 or more, got 0");
   config_.num_labels = 2;
   EXPECT_EQ(error_of(TrainableOptions{}), "config: expected one label (a reward), got 2");
 }

@@ -83,18 +83,18 @@ void check_options(const ModelConfig& config, const TrainableOptions& options) {
     throw UserError("config: expected one label (a reward), got {}", config.num_labels);
   }
   if (options.freeze_layers < 0 || options.freeze_layers > config.num_layers) {
-    throw UserError("freeze_layers: expected a number from 0 to {}, got {}", config.num_layers,
-                    options.freeze_layers);
+    throw UserError("option freeze-layers: expected a number from 0 to {}, got {}",
+                    config.num_layers, options.freeze_layers);
   }
   if (!options.lora) return;
   if (options.lora->rank < 1) {
-    throw UserError("lora: rank: expected 1 or more, got {}", options.lora->rank);
+    throw UserError("option lora-rank: expected 1 or more, got {}", options.lora->rank);
   }
   if (options.lora->targets.empty())
-    throw UserError("lora: targets: expected one or more, got none");
+    throw UserError("option lora-targets: expected one or more, got none");
   for (const std::string& target : options.lora->targets) {
     if (std::find(std::begin(kTargets), std::end(kTargets), target) == std::end(kTargets)) {
-      throw UserError("lora: targets: no layer \"{}\", expected any of {}", target,
+      throw UserError("option lora-targets: no layer \"{}\", expected any of {}", target,
                       fmt::join(kTargets, ", "));
     }
   }

@@ -114,7 +114,7 @@ class TrainingOptions(Case):
         for options, says in {
             ("--learning-rate", -1): "option learning-rate: out of range, expected 0 or more, got -1",
             ("--warmup-ratio", 2): "option warmup-ratio: out of range, expected 0 to 1, got 2",
-            ("--freeze-layers", 4): "freeze_layers: expected a number from 0 to 3, got 4",
+            ("--freeze-layers", 4): "option freeze-layers: expected a number from 0 to 3, got 4",
             ("--lora-rank", 2, "--lora-targets", "head"): 'no layer "head"',
             ("--eval-split", 0.01): "option eval-split: expected a share that holds out some of 20 examples, got 0.01",
             ("--eval-data", self.path("none.jsonl")): "none.jsonl: no such file",
