@@ -1,6 +1,5 @@
 #include "laurel/scoring/int8_convert.h"
 
-#include <array>
 #include <memory>
 
 #include "laurel/base/error.h"
@@ -9,6 +8,7 @@
 #include "laurel/base/thread_pool.h"
 #include "laurel/chat/encoder.h"
 #include "laurel/hub/resolve.h"
+#include "laurel/model/companion_files.h"
 #include "laurel/model/family.h"
 #include "laurel/model/int8_pack.h"
 #include "laurel/model/reward_model.h"
@@ -19,22 +19,6 @@ namespace laurel::scoring {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What scoring reads besides config and weights, and the terms that a derived model inherits.
-constexpr std::array kCopiedFiles = {"tokenizer.json",
-                                     "tokenizer_config.json",
-                                     "special_tokens_map.json",
-                                     "added_tokens.json",
-                                     "vocab.json",
-                                     "merges.txt",
-                                     "tokenizer.model",
-                                     "chat_template.jinja",
-                                     "LICENSE",
-                                     "LICENSE.txt",
-                                     "LICENSE.md",
-                                     "USE_POLICY.md",
-                                     "NOTICE",
-                                     "NOTICE.txt"};
 
 Json pack_config(const fs::path& base, const std::string& architecture) {
   Json config = read_json_file(base / "config.json");
@@ -68,7 +52,7 @@ Int8ConvertResult convert_to_int8(const Int8ConvertOptions& options) {
       directory.staging(), reward_model.weights(), result.plan, options.max_shard_bytes, pool);
   result.num_bytes = size.num_bytes;
   result.num_shards = size.num_shards;
-  for (const char* name : kCopiedFiles) {
+  for (const char* name : model::kCompanionFiles) {
     if (fs::exists(files.directory / name))
       write_file(directory.staging() / name, read_file(files.directory / name));
   }

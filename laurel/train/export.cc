@@ -9,6 +9,7 @@
 #include "laurel/base/json.h"
 #include "laurel/formats/safetensors_writer.h"
 #include "laurel/formats/shard_writer.h"
+#include "laurel/model/companion_files.h"
 #include "laurel/model/decoder_weights.h"
 #include "laurel/model/family.h"
 #include "laurel/train/lora_export.h"
@@ -58,7 +59,7 @@ std::vector<formats::TensorToWrite> tensors_of(const model::TrainableModel& mode
 // The pad token's files only where the model has the token's row.
 void write_tokenizer_files(const ExportOptions& options, bool with_pad, const fs::path& directory) {
   std::map<std::string, std::string> files;
-  for (const char* name : kCopiedFiles) {
+  for (const char* name : model::kCompanionFiles) {
     if (fs::exists(options.base / name)) files[name] = read_file(options.base / name);
   }
   if (with_pad) {

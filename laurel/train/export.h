@@ -1,7 +1,6 @@
 // The trained model as other programs load it: a Hugging Face directory, or a PEFT adapter.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -10,23 +9,6 @@
 #include "laurel/train/pad_token.h"
 
 namespace laurel::train {
-
-// Files of the base that a trained model keeps: what describes the tokenizer, and the terms that a
-// derived model inherits.
-inline constexpr std::array kCopiedFiles = {"tokenizer.json",
-                                            "tokenizer_config.json",
-                                            "special_tokens_map.json",
-                                            "added_tokens.json",
-                                            "vocab.json",
-                                            "merges.txt",
-                                            "tokenizer.model",
-                                            "chat_template.jinja",
-                                            "LICENSE",
-                                            "LICENSE.txt",
-                                            "LICENSE.md",
-                                            "USE_POLICY.md",
-                                            "NOTICE",
-                                            "NOTICE.txt"};
 
 struct ExportOptions {
   std::filesystem::path base;  // the base checkpoint's directory

@@ -10,6 +10,7 @@
 
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
+#include "laurel/model/companion_files.h"
 #include "laurel/train/export.h"
 #include "laurel/train/file_lock.h"
 
@@ -138,7 +139,7 @@ bool RunDirectory::is_finished() const {
 void RunDirectory::clear_for_overwrite() const {
   if (mode_ != StartMode::kOverwrite) return;
   for (const char* name : kRunFiles) fs::remove_all(path_ / name);
-  for (const char* name : kCopiedFiles) fs::remove(path_ / name);
+  for (const char* name : model::kCompanionFiles) fs::remove(path_ / name);
   for (const auto& entry : fs::directory_iterator(path_)) {
     for (const char* prefix : kRunPrefixes) {
       if (entry.path().filename().string().starts_with(prefix)) fs::remove_all(entry.path());
