@@ -10,6 +10,7 @@
 #include "laurel/base/json.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/model/int8_pack.h"
+#include "laurel/model/int8_weights.h"
 #include "laurel/model/reward_model.h"
 
 namespace laurel::model {
@@ -170,6 +171,15 @@ TEST_F(Int8Pack, RefusesAdaptersOtherVersionsAndOtherMethods) {
   set_quantization({{"quant_method", "gptq"}});
   EXPECT_NE(error_of({directory_}).find("other than laurel-int8 are not supported"),
             std::string::npos);
+}
+
+TEST(Int8Inputs, AreBounded) {
+  ModelConfig config = read_config(golden("qwen2"));
+  EXPECT_NO_THROW(check_int8_inputs(config));
+  config.intermediate_size = kernels::kMaxInt8Inputs;
+  EXPECT_NO_THROW(check_int8_inputs(config));
+  config.intermediate_size += 1;
+  EXPECT_THROW(check_int8_inputs(config), UserError);
 }
 
 TEST_F(Int8Pack, RefusesTensorsThatAreNotThePacks) {

@@ -1,6 +1,19 @@
 #include "laurel/model/int8_weights.h"
 
+#include <algorithm>
+
+#include "laurel/base/error.h"
+
 namespace laurel::model {
+
+void check_int8_inputs(const ModelConfig& config) {
+  const std::int64_t most =
+      std::max({config.hidden_size, config.intermediate_size, config.num_heads * config.head_dim});
+  if (most > kernels::kMaxInt8Inputs) {
+    throw UserError("int8: expected linear layers of at most {} inputs, got {}; use f32 or bf16",
+                    kernels::kMaxInt8Inputs, most);
+  }
+}
 
 void quantize_linear(Linear& linear, const Int8Choice& choice, Int8Copies& copies,
                      ThreadPool& pool) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "laurel/base/thread_pool.h"
+#include "laurel/model/config.h"
 #include "laurel/model/decoder_weights.h"
 
 namespace laurel::model {
@@ -31,6 +32,10 @@ struct Int8Copies {
   std::deque<std::vector<float>> scales;
   std::deque<std::vector<std::int32_t>> wide_inputs;
 };
+
+// Throws UserError if a linear layer of this shape has more inputs than an int8 sum may have
+// (kernels::kMaxInt8Inputs).
+void check_int8_inputs(const ModelConfig& config);
 
 // Replaces the weight by its int8 form in `copies`, which must outlive it.
 void quantize_linear(Linear& linear, const Int8Choice& choice, Int8Copies& copies,

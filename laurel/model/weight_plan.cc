@@ -63,6 +63,7 @@ WeightPlan::WeightPlan(const ModelConfig& config, formats::TensorStore store,
         "--dtype int8 --adapter",
         where);
   }
+  if (config.int8_pack) check_int8_inputs(config);
   const std::vector<ExpectedTensor> expected =
       config.int8_pack ? expected_pack_tensors(config, store_) : expected_tensors(config);
   for (const ExpectedTensor& tensor : expected) {

@@ -50,7 +50,11 @@ class WeightPlan {
              Precision precision, std::string_view where);
 
   // From now on, layer() quantizes linear layers so. Not for an int8 pack, which is quantized.
-  void quantize(Int8Plan plan) { int8_plan_ = std::move(plan); }
+  // Throws UserError for layers with more inputs than int8 can have.
+  void quantize(Int8Plan plan) {
+    check_int8_inputs(config_);
+    int8_plan_ = std::move(plan);
+  }
 
   std::int64_t num_layers() const { return config_.num_layers; }
   // In the order of expected_tensors().
