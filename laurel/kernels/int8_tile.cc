@@ -151,7 +151,9 @@ HWY_INLINE void step(Sums<kRows>& sums, const unsigned char* a, Words b_left, Wo
     Ints unused = hn::Zero(I32());
     sums.left = hn::ReorderWidenMulAccumulate(I32(), b_left, x, sums.left, unused);
     sums.right = hn::ReorderWidenMulAccumulate(I32(), b_right, x, sums.right, unused);
+#if HWY_COMPILER_GCC_ACTUAL && HWY_ARCH_X86  // else g++ moves all loads up and spills the sums
     asm volatile("" : "+v"(sums.left.raw), "+v"(sums.right.raw));
+#endif
   }
 }
 
