@@ -200,7 +200,7 @@ void multiply_threads(const Product& product, ThreadPool& pool) {
   const std::int64_t rows = product.c.rows;
   const std::int64_t num_panels = ceil_div(product.c.cols, kPanelCols);
   const std::int64_t work = (rows + kExpandCost) * product.c.cols * product.depth;
-  for_each_part(rows, num_panels, kExpandCost, work, pool,
+  for_each_part(rows, num_panels, kExpandCost, {work}, pool,
                 [&](Range part, Range panels) { multiply_share(product, part, panels); });
 }
 

@@ -210,16 +210,8 @@ void int8_linear(const Int8Matrix& x, const Int8Weight& weight, const VectorPara
   const Int8Kernels& kernels = int8_kernels();
   const std::int64_t num_tiles = ceil_div(y.cols, kernels.tile_cols);
   const std::int64_t work = (y.rows + kPanelCost) * y.cols * x.cols;
-  const std::int64_t num_threads =
-      std::clamp<std::int64_t>(work / kMinWorkPerThread, 1, pool.num_threads());
-  const Grid grid = best_grid(y.rows, num_tiles, kPanelCost, num_threads);
-  pool.parallel_for(
-      grid.row_parts * grid.col_parts, 1, [&](std::int64_t begin, std::int64_t end, int) {
-        for (std::int64_t part = begin; part < end; ++part) {
-          multiply_share(product, kernels, part_of(y.rows, grid.row_parts, part / grid.col_parts),
-                         part_of(num_tiles, grid.col_parts, part % grid.col_parts));
-        }
-      });
+  for_each_part(y.rows, num_tiles, kPanelCost, {work, kMinWorkPerThread}, pool,
+                [&](Range rows, Range tiles) { multiply_share(product, kernels, rows, tiles); });
 }
 
 }  // namespace laurel::kernels

@@ -186,7 +186,7 @@ void weight_gradient_threads(const WeightGradientTask& task, ThreadPool& pool) {
   const std::int64_t rows = task.dw.rows;
   const std::int64_t num_panels = ceil_div(task.dw.cols, kPanelCols);
   const std::int64_t work = (rows + kPrepareCost) * task.dw.cols * task.dy.rows;
-  for_each_part(rows, num_panels, kPrepareCost, work, pool,
+  for_each_part(rows, num_panels, kPrepareCost, {work}, pool,
                 [&](Range part, Range panels) { weight_gradient_share(task, part, panels); });
 }
 

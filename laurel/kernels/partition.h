@@ -46,14 +46,19 @@ inline Grid best_grid(std::int64_t rows, std::int64_t col_units, std::int64_t un
   return best;
 }
 
-// Calls part(rows, column units), both ranges, for every part of a grid over at most `work / 2^20`
-// threads: waking one costs more than that many multiply-adds.
+// What a product costs, and from what on it pays to wake a thread, in multiply-adds.
+struct PartCost {
+  std::int64_t work = 0;
+  std::int64_t min_per_thread = 1 << 20;
+};
+
+// Calls part(rows, column units), both ranges, for every part of a grid over as many threads as the
+// cost is worth.
 template <typename Part>
 void for_each_part(std::int64_t rows, std::int64_t col_units, std::int64_t unit_overhead,
-                   std::int64_t work, ThreadPool& pool, const Part& part) {
-  constexpr std::int64_t kMinWorkPerThread = 1 << 20;
+                   const PartCost& cost, ThreadPool& pool, const Part& part) {
   const std::int64_t num_threads =
-      std::clamp<std::int64_t>(work / kMinWorkPerThread, 1, pool.num_threads());
+      std::clamp<std::int64_t>(cost.work / cost.min_per_thread, 1, pool.num_threads());
   const Grid grid = best_grid(rows, col_units, unit_overhead, num_threads);
   pool.parallel_for(grid.row_parts * grid.col_parts, 1,
                     [&](std::int64_t begin, std::int64_t end, int) {
