@@ -52,12 +52,11 @@ Json program_facts() {
 Json model_facts(const InfoOptions& options) {
   const hub::ResolvedModel files = hub::resolve_model(options.model);
   ThreadPool pool;
-  const std::filesystem::path adapter =
-      files.adapter.empty() ? std::filesystem::path(options.adapter) : files.adapter;
   // Streamed weights are not read until they are used.
-  const model::RewardModel reward_model(
-      {.directory = files.directory, .adapter = adapter, .streaming = model::Streaming::kAlways},
-      pool);
+  const model::RewardModel reward_model({.directory = files.directory,
+                                         .adapter = hub::adapter_of(files, options.adapter),
+                                         .streaming = model::Streaming::kAlways},
+                                        pool);
   const model::ModelConfig& config = reward_model.config();
   chat::RuleOptions rule_options;
   if (options.rule == "reward-bench") rule_options.rule = chat::RuleName::kRewardBench;

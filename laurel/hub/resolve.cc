@@ -178,6 +178,13 @@ ResolvedModel resolve_model(const std::string& name) {
   return model;
 }
 
+fs::path adapter_of(const ResolvedModel& model, const fs::path& given) {
+  if (model.adapter.empty()) return given;
+  if (given.empty()) return model.adapter;
+  throw UserError("{}: an adapter itself, expected a model when option adapter is given",
+                  model.name);
+}
+
 ResolvedModel resolve_data_set(const std::string& name) { return resolve(name, kDataSet); }
 
 }  // namespace laurel::hub

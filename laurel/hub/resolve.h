@@ -38,6 +38,9 @@ std::filesystem::path cache_directory();
 // were looked at. A directory with adapter_config.json and no config.json is an adapter: its base
 // is resolved too, by the name that is written there.
 ResolvedModel resolve_model(const std::string& name);
+// The adapter to merge: the model's own, or the one that was given beside it; empty for none.
+// Throws UserError if there are both.
+std::filesystem::path adapter_of(const ResolvedModel& model, const std::filesystem::path& given);
 // The same for a data set.
 ResolvedModel resolve_data_set(const std::string& name);
 

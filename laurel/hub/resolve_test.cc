@@ -84,6 +84,8 @@ TEST_F(ResolveTest, AnAdapterLeadsToItsBase) {
   EXPECT_EQ(found.directory, base);
   EXPECT_EQ(found.adapter, adapter);
   EXPECT_EQ(found.name, adapter.string());
+  EXPECT_EQ(adapter_of(found, ""), adapter);
+  EXPECT_THROW(adapter_of(found, "other"), UserError);
   write(adapter);
   EXPECT_THAT(refusal(), HasSubstr("expected a model, got an adapter"));
   write_file(adapter / "adapter_config.json", "{}");
@@ -91,6 +93,7 @@ TEST_F(ResolveTest, AnAdapterLeadsToItsBase) {
   write_file(adapter / "config.json", "{}");  // a model, whatever lies beside
   EXPECT_EQ(resolve_model(adapter).directory, adapter);
   EXPECT_TRUE(resolve_model(adapter).adapter.empty());
+  EXPECT_EQ(adapter_of(resolve_model(adapter), "other"), "other");
 }
 
 TEST_F(ResolveTest, FindsCacheByEachVariable) {

@@ -32,4 +32,13 @@ std::string reward_architecture(std::string_view architecture) {
   return std::string(family->stem) + std::string(kRewardSuffix);
 }
 
+Json reward_config(const std::filesystem::path& base) {
+  Json config = read_json_file(base / "config.json");
+  config["architectures"] = {reward_architecture(parse_config(config, base.string()).architecture)};
+  config["num_labels"] = 1;
+  config["id2label"] = {{"0", "LABEL_0"}};
+  config["label2id"] = {{"LABEL_0", 0}};
+  return config;
+}
+
 }  // namespace laurel::model

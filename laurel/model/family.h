@@ -2,10 +2,12 @@
 // family.cc.
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "laurel/base/json.h"
 #include "laurel/model/config.h"
 #include "laurel/model/config_reader.h"
 
@@ -27,6 +29,8 @@ std::span<const Family> families();
 const Family* find_family(std::string_view architecture);
 // "LlamaForSequenceClassification" of any architecture of a family.
 std::string reward_architecture(std::string_view architecture);
+// The base's config.json as that of a reward model: its architecture, and one label.
+Json reward_config(const std::filesystem::path& base);
 
 void configure_llama(const ConfigReader& reader, ModelConfig& config);
 void configure_qwen2(const ConfigReader& reader, ModelConfig& config);

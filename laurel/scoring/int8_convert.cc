@@ -20,12 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json pack_config(const fs::path& base, const std::string& architecture) {
-  Json config = read_json_file(base / "config.json");
-  config["architectures"] = {architecture};
-  config["num_labels"] = 1;
-  config["id2label"] = {{"0", "LABEL_0"}};
-  config["label2id"] = {{"LABEL_0", 0}};
+Json pack_config(const fs::path& base) {
+  Json config = model::reward_config(base);
   config["quantization_config"] = {{"quant_method", model::kInt8Method},
                                    {"version", model::kInt8PackVersion}};
   return config;
@@ -36,7 +32,8 @@ Json pack_config(const fs::path& base, const std::string& architecture) {
 Int8ConvertResult convert_to_int8(const Int8ConvertOptions& options) {
   ThreadPool pool(options.num_threads);
   const hub::ResolvedModel files = hub::resolve_model(options.from);
-  const model::RewardModel reward_model({files.directory, options.adapter}, pool);
+  const model::RewardModel reward_model({files.directory, hub::adapter_of(files, options.adapter)},
+                                        pool);
   const model::ModelConfig& config = reward_model.config();
   if (config.int8_pack) throw UserError("{}: is an int8 pack already", options.from);
   AtomicDirectory directory(options.to);
@@ -56,8 +53,7 @@ Int8ConvertResult convert_to_int8(const Int8ConvertOptions& options) {
     if (fs::exists(files.directory / name))
       write_file(directory.staging() / name, read_file(files.directory / name));
   }
-  write_file(directory.staging() / "config.json",
-             to_text(pack_config(files.directory, result.architecture)));
+  write_file(directory.staging() / "config.json", to_text(pack_config(files.directory)));
   directory.commit();
   return result;
 }

@@ -24,11 +24,7 @@ constexpr const char* kTemplateFile = "chat_template.jinja";
 const char* torch_name(DType dtype) { return dtype == DType::kBF16 ? "bfloat16" : "float32"; }
 
 Json make_config(const model::TrainableModel& model, const ExportOptions& options) {
-  Json config = read_json_file(options.base / "config.json");
-  config["architectures"] = {model::reward_architecture(model.config().architecture)};
-  config["num_labels"] = 1;
-  config["id2label"] = {{"0", "LABEL_0"}};
-  config["label2id"] = {{"LABEL_0", 0}};
+  Json config = model::reward_config(options.base);
   config["pad_token_id"] = options.pad.id;
   config["vocab_size"] = model.config().vocab_size;
   config.erase(
