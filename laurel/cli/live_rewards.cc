@@ -11,45 +11,31 @@
 #include "laurel/bench/summarize.h"
 #include "laurel/packing/forest.h"
 #include "laurel/report/report.h"
+#include "laurel/scoring/encode.h"
 
 namespace laurel::cli {
-namespace {
-
-Result<chat::Encoded> encode(const chat::Encoder& encoder,
-                             const scoring::Conversation& conversation) {
-  if (const auto* messages = std::get_if<schema::Messages>(&conversation)) {
-    return encoder.encode(*messages);
-  }
-  if (const auto* text = std::get_if<std::string>(&conversation)) return encoder.encode_text(*text);
-  return encoder.encode_ids(std::get<std::vector<std::int32_t>>(conversation));
-}
-
-}  // namespace
 
 std::vector<Result<scoring::Reward>> LiveRewards::score(
     std::span<const scoring::Conversation> batch) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<Result<scoring::Reward>> results;
-  std::vector<std::vector<std::int32_t>> ids;  // of those that can be scored
+  std::vector<chat::Encoded> items;  // those that can be scored
   std::vector<std::size_t> places;
   for (const scoring::Conversation& conversation : batch) {
-    Result<chat::Encoded> encoded = encode(encoder_, conversation);
+    Result<chat::Encoded> encoded =
+        scoring::encode(encoder_, model_.config().vocab_size, conversation);
     if (!encoded.ok()) {
       results.push_back(Failure{encoded.message()});
       continue;
     }
-    chat::Encoded& item = encoded.value();
+    const chat::Encoded& item = encoded.value();
     places.push_back(results.size());
     results.push_back(
         scoring::Reward{0, static_cast<std::int64_t>(item.ids.size()), item.num_dropped});
-    item.ids.resize(static_cast<std::size_t>(item.scored_index) + 1);
-    ids.push_back(std::move(item.ids));
+    items.push_back(std::move(encoded.value()));
   }
-  const std::vector<packing::Sequence> sequences = [&] {
-    std::vector<packing::Sequence> all;
-    for (const auto& tokens : ids) all.push_back({tokens, 0});
-    return all;
-  }();
+  std::vector<packing::Sequence> sequences;
+  for (const chat::Encoded& item : items) sequences.push_back(scoring::sequence_of(item));
   const auto packs = packing::plan_packs(sequences, {.max_tokens = batch_tokens_});
   for (const packing::Pack& pack : packs) {
     const std::vector<float> rewards = model_.evaluate(pack, pool_);
@@ -67,11 +53,7 @@ std::vector<Result<scoring::Reward>> LiveRewards::score(
 }
 
 Result<std::string> LiveRewards::render(const scoring::Conversation& conversation) {
-  if (const auto* messages = std::get_if<schema::Messages>(&conversation)) {
-    return encoder_.render(*messages);
-  }
-  if (const auto* text = std::get_if<std::string>(&conversation)) return *text;
-  return std::string();
+  return scoring::render(encoder_, conversation);
 }
 
 LiveBenchmark::LiveBenchmark(const std::string& name, std::vector<std::string> files)

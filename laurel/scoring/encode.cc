@@ -26,6 +26,13 @@ Result<chat::Encoded> encode(const chat::Encoder& encoder, std::int64_t vocab_si
   return encoded;
 }
 
+Result<std::string> render(const chat::Encoder& encoder, const schema::Conversation& conversation) {
+  if (const auto* messages = std::get_if<schema::Messages>(&conversation))
+    return encoder.render(*messages);
+  if (const auto* text = std::get_if<std::string>(&conversation)) return *text;
+  return std::string();
+}
+
 packing::Sequence sequence_of(const chat::Encoded& item) {
   const auto first = static_cast<std::size_t>(item.num_masked);
   const auto last = static_cast<std::size_t>(item.scored_index);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <mutex>
 #include <optional>
 
@@ -25,7 +24,6 @@
 namespace laurel::scoring {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 void check_batch_tokens(std::int64_t batch_tokens) {
@@ -37,11 +35,6 @@ model::Streaming streaming_of(std::optional<bool> choice) {
   if (!choice) return model::Streaming::kIfNeeded;
   return *choice ? model::Streaming::kAlways : model::Streaming::kNever;
 }
-
-// A conversation ready for the model: the tokens up to the scored one, or why there are none.
-struct Prepared {
-  Result<chat::Encoded> encoded;
-};
 
 }  // namespace
 
@@ -77,11 +70,7 @@ struct Scorer::Impl {
   model::LoadOptions load_options() const {
     model::LoadOptions load;
     load.directory = files.directory;
-    if (!files.adapter.empty() && !options.adapter.empty()) {
-      throw UserError("{}: an adapter itself, expected a model when option adapter is given",
-                      options.model);
-    }
-    load.adapter = files.adapter.empty() ? fs::path(options.adapter) : files.adapter;
+    load.adapter = hub::adapter_of(files, options.adapter);
     if (rule_settings.compute == schema::ComputeType::kBF16)
       load.precision = model::Precision::kBF16;
     load.streaming = streaming_of(options.stream_weights);
@@ -99,23 +88,23 @@ std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> ba
   const std::lock_guard lock(mutex);
   const Clock::time_point start = Clock::now();
   const auto count = static_cast<std::int64_t>(batch.size());
-  std::vector<Prepared> prepared(batch.size(), Prepared{Failure{""}});
+  std::vector<Result<chat::Encoded>> encoded(batch.size(), Failure{""});
   pool.parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto index = static_cast<std::size_t>(i);
-      prepared[index].encoded = encode(encoder, reward_model.config().vocab_size, batch[index]);
+      encoded[index] = encode(encoder, reward_model.config().vocab_size, batch[index]);
     }
   });
 
   std::vector<Result<Reward>> results(batch.size(), Failure{""});
   std::vector<packing::Sequence> sequences;
   std::vector<std::size_t> owners;  // [sequences] index into batch
-  for (std::size_t i = 0; i < prepared.size(); ++i) {
-    if (!prepared[i].encoded.ok()) {
-      results[i] = Failure{prepared[i].encoded.message()};
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    if (!encoded[i].ok()) {
+      results[i] = Failure{encoded[i].message()};
       continue;
     }
-    sequences.push_back(sequence_of(prepared[i].encoded.value()));
+    sequences.push_back(sequence_of(encoded[i].value()));
     owners.push_back(i);
   }
   const std::vector<packing::Pack> packs =
@@ -126,7 +115,7 @@ std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> ba
     for (std::size_t k = 0; k < rewards[p].size(); ++k) {
       const std::int64_t sequence = packs[p].score_points[k].sequence;
       const std::size_t owner = owners[static_cast<std::size_t>(sequence)];
-      const chat::Encoded& item = prepared[owner].encoded.value();
+      const chat::Encoded& item = encoded[owner].value();
       const float value = to_half ? f16_to_float(float_to_f16(rewards[p][k])) : rewards[p][k];
       if (!std::isfinite(value)) {
         results[owner] = Failure{fmt::format("the reward is not a finite number: {}", value)};
@@ -166,10 +155,7 @@ std::vector<Result<Reward>> Scorer::score(std::span<const Conversation> batch,
 }
 
 Result<std::string> Scorer::render(const Conversation& conversation) const {
-  if (const auto* messages = std::get_if<schema::Messages>(&conversation))
-    return impl_->encoder.render(*messages);
-  if (const auto* text = std::get_if<std::string>(&conversation)) return *text;
-  return std::string();
+  return scoring::render(impl_->encoder, conversation);
 }
 
 const schema::ScoringRule& Scorer::rule() const { return impl_->encoder.rule(); }
