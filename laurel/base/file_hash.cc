@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <optional>
 #include <span>
 #include <system_error>
 
+#include "laurel/base/aligned_bytes.h"
 #include "laurel/base/hash.h"
 #include "laurel/base/memory.h"
 #include "laurel/base/range_reader.h"
@@ -17,12 +16,7 @@ namespace laurel {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{16} << 20;
-constexpr std::align_val_t kAlignment{kReadAlignment};
-
-struct Free {
-  void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }
-};
-using Buffer = std::unique_ptr<std::byte, Free>;
+using Buffer = AlignedBytes<kReadAlignment>;
 
 // Files that the page cache can hold beside everything else belong there: the next run reads them
 // again.
@@ -48,9 +42,7 @@ std::string chunk_digest(const RangeReader& file, std::size_t offset, bool throu
     file.mapping().release(offset, length);
     return chunk.digest();
   }
-  if (buffer == nullptr) {
-    buffer.reset(static_cast<std::byte*>(::operator new(kChunk, kAlignment)));
-  }
+  if (buffer == nullptr) buffer = make_aligned_bytes<kReadAlignment>(kChunk);
   file.read_around_cache(offset, {buffer.get(), aligned_up(length)}, length);
   chunk.add(std::span<const std::byte>(buffer.get(), length));
   return chunk.digest();

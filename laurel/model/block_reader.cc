@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <new>
 #include <numeric>
 #include <system_error>
 #include <utility>
@@ -20,15 +19,12 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t kPieceBytes = std::uint64_t{8} << 20;
 // Ranges of a file that lie this close are read as one.
 constexpr std::uint64_t kMaxGap = std::uint64_t{256} << 10;
-constexpr std::align_val_t kBufferAlignment{std::size_t{2} << 20};  // a huge page
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 }  // namespace
-
-void BlockReader::Free::operator()(std::byte* p) const { ::operator delete(p, kBufferAlignment); }
 
 BlockReader::BlockReader(const std::vector<std::filesystem::path>& files,
                          std::vector<std::vector<FileRange>> blocks) {
@@ -174,7 +170,7 @@ void BlockReader::read_loop() {
 
 void BlockReader::fill(Slot& slot, std::int64_t jumps) {
   if (slot.memory == nullptr) {
-    slot.memory.reset(static_cast<std::byte*>(::operator new(buffer_bytes_, kBufferAlignment)));
+    slot.memory = make_aligned_bytes<kBufferAlignment>(buffer_bytes_);
     ::madvise(slot.memory.get(), buffer_bytes_, MADV_HUGEPAGE);  // a hint
   }
   for (const Window& window : blocks_[static_cast<std::size_t>(slot.block)].windows) {

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "laurel/base/aligned_bytes.h"
 #include "laurel/base/range_reader.h"
 
 namespace laurel::model {
@@ -68,14 +69,12 @@ class BlockReader {
     std::vector<Window> windows;
     std::vector<std::size_t> places;  // [ranges] offset in the buffer
   };
+  static constexpr std::size_t kBufferAlignment = std::size_t{2} << 20;  // a huge page
   enum class State { kEmpty, kFilling, kReady, kInUse };
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
   struct Slot {
     State state = State::kEmpty;
     std::int64_t block = -1;
-    std::unique_ptr<std::byte, Free> memory;
+    AlignedBytes<kBufferAlignment> memory;
   };
 
   Block plan_block(const std::vector<FileRange>& ranges) const;
