@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "laurel/base/error.h"
@@ -15,15 +15,15 @@
 #include "laurel/bench/mini.h"
 #include "laurel/cli/app.h"
 #include "laurel/cli/commands.h"
+#include "laurel/cli/conversation_file.h"
 #include "laurel/cli/manifest.h"
 #include "laurel/cli/scorer_options.h"
-#include "laurel/formats/line_reader.h"
 #include "laurel/hub/resolve.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/profile/breakdown.h"
 #include "laurel/profile/machine_rates.h"
 #include "laurel/profile/training_load.h"
-#include "laurel/schema/input_row.h"
+#include "laurel/schema/scoring_rule.h"
 #include "laurel/scoring/scorer.h"
 #include "laurel/train/memory_plan.h"
 
@@ -42,32 +42,25 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-std::vector<scoring::Conversation> read_conversations(const BenchOptions& options) {
+std::vector<scoring::Conversation> mini_conversations(std::int64_t num_rows) {
+  bench::MiniOptions mini;
+  mini.size = std::max<std::int64_t>(12, num_rows);
+  std::vector<bench::MiniRow> rows = bench::make_mini(mini);
+  rows.resize(static_cast<std::size_t>(num_rows));
   std::vector<scoring::Conversation> conversations;
-  const auto append = [&](const Json& json, const std::string& where) {
-    schema::InputRow row = schema::parse_input_row(json, where);
-    for (auto& conversation : row.conversations) conversations.push_back(std::move(conversation));
-  };
-  if (options.input.empty()) {
-    bench::MiniOptions mini;
-    mini.size = std::max<std::int64_t>(12, options.num_rows);
-    std::vector<bench::MiniRow> rows = bench::make_mini(mini);
-    rows.resize(static_cast<std::size_t>(options.num_rows));
-    for (const bench::MiniRow& row : rows) {
-      std::vector<std::string> completions = row.chosen;
-      completions.insert(completions.end(), row.rejected.begin(), row.rejected.end());
-      append({{"prompt", row.prompt}, {"completions", completions}}, "Laurel Mini");
+  for (const bench::MiniRow& row : rows) {
+    for (const auto* answers : {&row.chosen, &row.rejected}) {
+      for (const std::string& answer : *answers)
+        conversations.push_back(schema::Messages{{"user", row.prompt}, {"assistant", answer}});
     }
-    return conversations;
   }
-  formats::LineReader reader(options.input);
-  std::int64_t count = 0;
-  for (std::string line; count < options.num_rows && reader.next(line);) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    const std::string where = fmt::format("{}:{}", reader.name(), reader.line_number());
-    append(parse_json(line, where), where);
-    ++count;
-  }
+  return conversations;
+}
+
+std::vector<scoring::Conversation> read_conversations(const BenchOptions& options) {
+  if (options.input.empty()) return mini_conversations(options.num_rows);
+  std::vector<scoring::Conversation> conversations =
+      read_conversation_file(options.input, options.num_rows);
   if (conversations.empty()) throw UserError("{}: expected rows, got none", options.input);
   return conversations;
 }
@@ -84,9 +77,13 @@ std::vector<Json> mini_preferences(std::int64_t count) {
   return pairs;
 }
 
+struct ScoringProfile {
+  profile::Breakdown breakdown;
+  schema::ComputeType compute;
+};
+
 // Rewards of all conversations, once the weights are in memory and the threads awake.
-profile::Breakdown profile_scoring(const BenchOptions& options,
-                                   const profile::MachineRates& rates) {
+ScoringProfile profile_scoring(const BenchOptions& options, const profile::MachineRates& rates) {
   const scoring::Scorer scorer(options.scorer);
   print_streaming(scorer, options.scorer);
   const std::vector<scoring::Conversation> conversations = read_conversations(options);
@@ -101,7 +98,7 @@ profile::Breakdown profile_scoring(const BenchOptions& options,
       profile::break_down(clock.counts(), after.seconds - before.seconds, rates);
   breakdown.sequence_tokens = after.sequence_tokens - before.sequence_tokens;
   breakdown.physical_tokens = after.physical_tokens - before.physical_tokens;
-  return breakdown;
+  return {std::move(breakdown), scorer.rule().compute};
 }
 
 struct TrainingProfile {
@@ -152,10 +149,13 @@ void run_bench(const BenchOptions& options) {
                  {"isa", kernels::active_isa()},
                  {"threads", pool.num_threads()},
                  {"machine", to_json(rates)}};
-  const profile::Breakdown scoring = profile_scoring(options, rates);
-  report["scoring"] = to_json(scoring);
-  if (!options.json)
-    print_pass("scoring", options.scorer.dtype, scoring, rates, "text, tokens, packing");
+  const ScoringProfile scoring = profile_scoring(options, rates);
+  report["scoring"] = to_json(scoring.breakdown);
+  report["scoring"]["compute"] = to_string(scoring.compute);
+  if (!options.json) {
+    print_pass("scoring", std::string(to_string(scoring.compute)), scoring.breakdown, rates,
+               "text, tokens, packing");
+  }
   if (options.num_pairs > 0) {
     try {
       const TrainingProfile training = profile_training(options, rates, pool);

@@ -10,9 +10,8 @@
 #include "laurel/base/progress.h"
 #include "laurel/cli/app.h"
 #include "laurel/cli/commands.h"
+#include "laurel/cli/conversation_file.h"
 #include "laurel/formats/gguf_convert.h"
-#include "laurel/formats/line_reader.h"
-#include "laurel/schema/input_row.h"
 #include "laurel/scoring/int8_convert.h"
 
 namespace laurel::cli {
@@ -51,16 +50,7 @@ void convert_gguf(const ConvertCommand& command) {
 }
 
 std::vector<schema::Conversation> read_calibration(const std::string& path) {
-  std::vector<schema::Conversation> conversations;
-  formats::LineReader reader(path);
-  std::string line;
-  while (reader.next(line)) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    const std::string where = fmt::format("{}:{}", path, reader.line_number());
-    schema::InputRow row = schema::parse_input_row(parse_json(line, where), where);
-    for (schema::Conversation& conversation : row.conversations)
-      conversations.push_back(std::move(conversation));
-  }
+  std::vector<schema::Conversation> conversations = read_conversation_file(path);
   if (conversations.empty()) throw UserError("{}: no rows to calibrate on", path);
   return conversations;
 }

@@ -24,11 +24,12 @@ class Bench(Case):
                 self.assertTrue(any(op["op"].startswith(product) for op in part["ops"]))
                 self.assertLessEqual(part["physical_tokens"], part["sequence_tokens"])
         self.assertEqual(report["training"]["recompute"], "none")
+        self.assertEqual(report["scoring"]["compute"], "f32")
 
     def test_rows_of_ones_own_and_a_table(self):
         rows = write_jsonl(self.path("in.jsonl"), [{"prompt": "1 + 1?", "completions": ["it is 2.", "maybe 4"]}] * 3)
         text = self.succeed("bench", "--model", self.base, "--input", rows, "--rows", "2", "--pairs", "0").stdout.decode()
-        for word in ("machine", "GFLOP/s", "scoring", "forest_attention", "limit"):
+        for word in ("machine", "GFLOP/s", "scoring   f32: ", "forest_attention", "limit"):
             self.assertIn(word, text)
         self.assertNotIn("training", text)
 
