@@ -9,6 +9,7 @@
 #include "laurel/base/file.h"
 #include "laurel/base/json.h"
 #include "laurel/kernels/ops.h"
+#include "laurel/model/golden_test_support.h"
 #include "laurel/model/int8_pack.h"
 #include "laurel/model/int8_weights.h"
 #include "laurel/model/reward_model.h"
@@ -17,27 +18,9 @@ namespace laurel::model {
 namespace {
 
 namespace fs = std::filesystem;
-using Rows = std::vector<std::vector<std::int32_t>>;
-
-fs::path golden(const std::string& name) {
-  return fs::path(LAUREL_SOURCE_DIR) / "tests/goldens/model" / name;
-}
 
 Rows rows_of(const std::string& name) {
   return read_json_file(golden(name) / "expected.json")["input_ids"].get<Rows>();
-}
-
-std::vector<float> rewards_of(const RewardModel& model, const Rows& rows,
-                              const packing::PlanOptions& options, ThreadPool& pool) {
-  std::vector<packing::Sequence> sequences;
-  for (const auto& row : rows) sequences.push_back({row, 0});
-  std::vector<float> rewards(rows.size());
-  for (const packing::Pack& pack : packing::plan_packs(sequences, options)) {
-    const std::vector<float> values = model.forward(pack, pool);
-    for (std::size_t i = 0; i < values.size(); ++i)
-      rewards[static_cast<std::size_t>(pack.score_points[i].sequence)] = values[i];
-  }
-  return rewards;
 }
 
 RewardModel int8_model(const std::string& name, const std::string& adapter, ThreadPool& pool) {

@@ -10,6 +10,7 @@
 #include "laurel/base/file.h"
 #include "laurel/base/json.h"
 #include "laurel/model/adapter.h"
+#include "laurel/model/golden_test_support.h"
 #include "laurel/model/reward_model.h"
 #include "laurel/model/rope.h"
 
@@ -17,10 +18,6 @@ namespace laurel::model {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path golden(const std::string& name) {
-  return fs::path(LAUREL_SOURCE_DIR) / "tests/goldens/model" / name;
-}
 
 // The error's text with the directory taken out, or "no error".
 std::string error_of(const std::function<void()>& action, const fs::path& directory = {}) {

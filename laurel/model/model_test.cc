@@ -9,32 +9,13 @@
 #include "laurel/base/error.h"
 #include "laurel/base/json.h"
 #include "laurel/kernels/ops.h"
+#include "laurel/model/golden_test_support.h"
 #include "laurel/model/reward_model.h"
 
 namespace laurel::model {
 namespace {
 
 namespace fs = std::filesystem;
-using Rows = std::vector<std::vector<std::int32_t>>;
-
-fs::path golden(const std::string& name) {
-  return fs::path(LAUREL_SOURCE_DIR) / "tests/goldens/model" / name;
-}
-
-std::vector<float> rewards_of(const RewardModel& model, const Rows& rows,
-                              const packing::PlanOptions& options, ThreadPool& pool,
-                              std::int32_t first_position = 0) {
-  std::vector<packing::Sequence> sequences;
-  for (const auto& row : rows) sequences.push_back({row, first_position});
-  std::vector<float> rewards(rows.size());
-  for (const packing::Pack& pack : packing::plan_packs(sequences, options)) {
-    const std::vector<float> values = model.forward(pack, pool);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      rewards[static_cast<std::size_t>(pack.score_points[i].sequence)] = values[i];
-    }
-  }
-  return rewards;
-}
 
 struct Expected {
   Rows rows;

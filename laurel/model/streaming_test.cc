@@ -12,16 +12,13 @@
 #include "laurel/base/test_support.h"
 #include "laurel/formats/shard_writer.h"
 #include "laurel/model/adapter.h"
+#include "laurel/model/golden_test_support.h"
 #include "laurel/model/reward_model.h"
 
 namespace laurel::model {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path golden(const std::string& name) {
-  return fs::path(LAUREL_SOURCE_DIR) / "tests/goldens/model" / name;
-}
 
 std::vector<std::byte> bytes_as(const formats::TensorView& tensor, DType dtype) {
   if (dtype == DType::kF32) return {tensor.data.begin(), tensor.data.end()};
