@@ -54,8 +54,6 @@ Base open_base(const TrainOptions& options, ThreadPool& pool) {
                     options.model);
   }
   model::ModelConfig config = model::read_config(files.directory);
-  if (config.int8_pack)
-    throw UserError("{}: an int8 pack cannot be trained; train what it was made of", options.model);
   formats::TensorStore tensors = formats::TensorStore::open(files.directory);
   std::vector<fs::path> paths = tensors.files();
   paths.push_back(files.directory / "config.json");

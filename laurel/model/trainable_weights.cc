@@ -79,6 +79,9 @@ std::vector<std::byte> grown_bytes(const kernels::Weight& table, std::int64_t nu
 }  // namespace
 
 void check_options(const ModelConfig& config, const TrainableOptions& options) {
+  if (config.int8_pack) {
+    throw UserError("an int8 pack cannot be trained; train what it was made of");
+  }
   if (config.num_labels != 1) {
     throw UserError("config: expected one label (a reward), got {}", config.num_labels);
   }

@@ -17,7 +17,7 @@
 
 namespace laurel::model {
 
-// Throws UserError for options that do not fit the model.
+// Throws UserError for options that do not fit the model, and for a model that cannot be trained.
 void check_options(const ModelConfig& config, const TrainableOptions& options);
 
 // Whether the checkpoint's tensor itself is trained.
