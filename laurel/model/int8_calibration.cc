@@ -73,8 +73,8 @@ class Planner : public LinearObserver {
     Int8Choice& choice = plan_[linear.name];
     choice.wide_inputs = choose_wide_inputs(x);
     const ArenaScope scope(context.scratch);
-    const PassContext quiet{context.config, context.layout, context.precision, context.scratch,
-                            context.pool};
+    PassContext quiet = context;
+    quiet.observer = nullptr;
     Linear exact = linear, quantized = linear;
     exact.bias = quantized.bias = {};
     Int8Copies copies;

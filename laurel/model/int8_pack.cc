@@ -91,14 +91,32 @@ TensorToWrite stored_tensor(std::string name, const void* data, DType dtype,
   return tensor;
 }
 
-// Each tensor is made when it is written, so that no more than one weight is in memory.
+// The weight that was quantized last: its tensors are written one after the other, so that each is
+// quantized once, and no more than one is in memory.
+class LastQuantized {
+ public:
+  explicit LastQuantized(ThreadPool& pool) : pool_(pool) {}
+
+  const Int8Copies& get(const Linear& linear, const Int8Choice& choice) {
+    if (linear_ != &linear) {
+      copies_ = {};
+      Linear copy = linear;
+      quantize_linear(copy, choice, copies_, pool_);
+      linear_ = &linear;
+    }
+    return copies_;
+  }
+
+ private:
+  ThreadPool& pool_;
+  const Linear* linear_ = nullptr;
+  Int8Copies copies_;
+};
+
 void add_int8_tensors(const std::string& name, const Linear& linear, const Int8Choice& choice,
-                      ThreadPool& pool, std::vector<TensorToWrite>& tensors) {
-  const auto quantized = [&linear, &choice, &pool] {
-    Int8Copies copies;
-    Linear copy = linear;
-    quantize_linear(copy, choice, copies, pool);
-    return copies;
+                      LastQuantized& last, std::vector<TensorToWrite>& tensors) {
+  const auto quantized = [&linear, &choice, &last]() -> const Int8Copies& {
+    return last.get(linear, choice);
   };
   const std::int64_t out = linear.weight.out_features, in = linear.weight.in_features;
   tensors.push_back(
@@ -119,7 +137,7 @@ void add_int8_tensors(const std::string& name, const Linear& linear, const Int8C
 }
 
 std::vector<TensorToWrite> pack_tensors(DecoderWeights& decoder, const Int8Plan& plan,
-                                        ThreadPool& pool) {
+                                        LastQuantized& last) {
   std::vector<TensorToWrite> tensors;
   const kernels::Weight& table = decoder.embedding;
   tensors.push_back(stored_tensor(with(kEmbeddingName, kWeight), table.data, table.dtype,
@@ -139,7 +157,7 @@ std::vector<TensorToWrite> pack_tensors(DecoderWeights& decoder, const Int8Plan&
           tensors.push_back(stored_tensor(with(name, kWeight), weight.data, weight.dtype,
                                           {weight.out_features, weight.in_features}));
         } else {
-          add_int8_tensors(name, linear, choice, pool, tensors);
+          add_int8_tensors(name, linear, choice, last, tensors);
         }
       });
   return tensors;
@@ -185,7 +203,8 @@ Int8PackSize write_int8_pack(const std::filesystem::path& directory, const Weigh
   DecoderWeights decoder = weights.outside_layers(bytes, copies, pool);
   for (std::int64_t i = 0; i < weights.num_layers(); ++i)
     decoder.layers.push_back(weights.layer(i, bytes, copies, pool));
-  std::vector<TensorToWrite> tensors = pack_tensors(decoder, plan, pool);
+  LastQuantized last(pool);
+  std::vector<TensorToWrite> tensors = pack_tensors(decoder, plan, last);
   Int8PackSize size;
   for (const TensorToWrite& tensor : tensors) size.num_bytes += data_size(tensor);
   formats::ShardOptions shards;

@@ -40,7 +40,8 @@ struct TensorCopies {
 // Where a tensor's bytes, as stored, are at the moment.
 using StoredBytes = std::function<const std::byte*(const PlannedTensor&)>;
 
-// Names, shapes and origins of a model's weights. Reads headers, no weights. Immutable.
+// Names, shapes and origins of a model's weights. Reads headers, no weights. Thread-safe but
+// for quantize().
 class WeightPlan {
  public:
   // Checks names and shapes against expected_tensors() and throws UserError naming the first tensor
