@@ -73,7 +73,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pairs", type=int, default=300)
     options.add_argument("--prompts", type=int, default=40, help="a quarter from each RM-Bench part")
-    options.add_argument("--max-errors", default="0.02,0.015,0.01")
+    options.add_argument("--max-errors", default="0.0125,1")
     options.add_argument("--threads", default="1")
     options = options.parse_args()
     threads = ("--threads", options.threads)

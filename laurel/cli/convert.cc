@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -56,18 +57,19 @@ std::vector<schema::Conversation> read_calibration(const std::string& path) {
 }
 
 void print_plan(const model::Int8Plan& plan) {
-  std::int64_t num_inputs = 0, num_layers = 0;
+  std::int64_t num_float = 0;
+  double largest = 0;
   for (const auto& [name, choice] : plan) {
     if (choice.stays_float) {
-      ++num_layers;
+      ++num_float;
       fmt::print("{}: stays in float, its error in int8 would be {:.1f} %\n", name,
                  100 * choice.relative_error);
-    } else if (!choice.wide_inputs.empty()) {
-      num_inputs += static_cast<std::int64_t>(choice.wide_inputs.size());
+    } else {
+      largest = std::max(largest, choice.relative_error);
     }
   }
-  fmt::print("{} of {} linear layers stay in float; {} inputs of the others have 15 bits\n",
-             num_layers, plan.size(), num_inputs);
+  fmt::print("{} of {} linear layers stay in float; the largest error of the others is {:.1f} %\n",
+             num_float, plan.size(), 100 * largest);
 }
 
 void convert_to_int8(const ConvertCommand& command) {
@@ -94,10 +96,9 @@ void convert_to_int8(const ConvertCommand& command) {
 void add_int8_options(CLI::App& app, ConvertCommand& command) {
   app.add_option("--adapter", command.adapter, "int8: PEFT LoRA adapter directory, merged first")
       ->type_name("DIR");
-  app.add_option(
-         "--calibration", command.calibration,
-         "int8: JSONL rows, as for laurel score, that show which inputs need 15 bits and which "
-         "layers float (default: a built-in text)")
+  app.add_option("--calibration", command.calibration,
+                 "int8: JSONL rows, as for laurel score, that show which layers must stay in float "
+                 "(default: a built-in text)")
       ->type_name("FILE");
   app.add_option("--max-error", command.max_error,
                  "int8: keep layers in float whose relative error on that text is larger; lower is "

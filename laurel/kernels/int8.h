@@ -2,11 +2,17 @@
 // channel, and activations of eight bits, one scale per row. Sums are exact int32, so that every
 // instruction set gives the same bits. Each op has a plain reference in kernels/reference_int8.h.
 //
+// Both factors are rotated before they are quantized: x · Wᵀ = (H x) · (H W)ᵀ / n for a Hadamard
+// matrix H of order n, whose rows are orthogonal and of ±1. A few inputs that are much larger than
+// the others, as decoders have, would make the steps of all others too coarse; rotated, their size
+// is spread over n inputs.
+//
 // Thread safety and sizes: as in kernels/ops.h.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "laurel/base/thread_pool.h"
 #include "laurel/kernels/ops.h"
@@ -19,56 +25,74 @@ namespace laurel::kernels {
 constexpr std::int64_t kInt8PanelChannels = 16;
 constexpr std::int64_t kInt8GroupInputs = 4;
 constexpr std::int64_t kInt8ZeroPoint = 128;
-// Bounds that keep int32 sums from overflowing.
+// The bound that keeps int32 sums from overflowing: 255 · 127 · 2^16 < 2^31.
 constexpr std::int64_t kMaxInt8Inputs = std::int64_t{1} << 16;
-constexpr std::int64_t kMaxWideInputs = 512;
+
+// The order of the Hadamard matrix that rotates rows of so many inputs: the largest power of two
+// that divides num_inputs and leaves steps of at least 8. 1: none.
+std::int64_t hadamard_order(std::int64_t num_inputs);
 
 // Bytes of a packed weight.
 std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_features);
 
-// Inputs whose activations have 15 bits instead of 8, ascending: those that would otherwise make
-// the steps of all others too coarse. At most kMaxWideInputs.
-using WideInputs = std::span<const std::int32_t>;
-
-// W[n, k] ≈ scales[n] · q[n, k] with -127 <= q <= 127, [out, in] for at most kMaxInt8Inputs inputs.
-// No pointer needs an alignment.
+// (H W[n])[k] / order ≈ scales[n] · q[n, k] with -127 <= q <= 127, [out, in] for at most
+// kMaxInt8Inputs inputs. No pointer needs an alignment.
 struct Int8Weight {
   const void* packed = nullptr;  // packed_int8_bytes(); null where there is no such weight
   const void* scales = nullptr;  // [out_features] f32
   std::int64_t out_features = 0;
-  std::int64_t num_wide = 0;
-  const void* packed_wide = nullptr;  // the wide inputs once more, [out_features, num_wide] packed
 };
 
-// x[r, k] ≈ scales[r] · values[r, k] with -127 <= values <= 127; for the j-th of the wide inputs
-// scales[r] · (128 · wide[r, j] + values[r, k]). Columns up to the next multiple of 4 are 0.
+// (H x[r])[k] ≈ scales[r] · values[r, k] with -127 <= values <= 127. Columns up to the next
+// multiple of 4 are 0.
 struct Int8Matrix {
   std::int8_t* values = nullptr;  // [rows, stride]
-  std::int8_t* wide = nullptr;    // [rows, wide_stride]
   float* scales = nullptr;        // [rows]
-  std::int32_t* sums = nullptr;   // [rows] of the integers that x is represented by
+  std::int32_t* sums = nullptr;   // [rows] of the values
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::int64_t stride = 0;  // at least cols rounded up to 4
-  std::int64_t num_wide = 0;
-  std::int64_t wide_stride = 0;  // at least num_wide rounded up to 4
 };
 
-// Symmetric quantization by row: with m the largest of |x| over inputs that are not wide and of
-// |x| / 128 over those that are, scale = m / 127, and x becomes x · (127 / m) to the nearest
-// integer, ties to even. A row of m < 2^-100 becomes 0; one with an infinity or NaN gets a scale of
-// NaN and values of 0, so that what is computed from it is NaN.
-void quantize_rows(ConstMatrix x, WideInputs wide, const Int8Matrix& quantized, ThreadPool& pool);
+// The rotation, with n = cols / order: element k of H x is Σ_j ±x[j · n + k mod n] over
+// 0 <= j < order, negative where j & (k / n) has an odd number of bits; computed by butterflies in
+// float32, distances n, 2n, 4n, ... Then symmetric quantization by row: with m the largest
+// magnitude, scale = m / 127, and v becomes v · (127 / m) to the nearest integer, ties to even. A
+// row of m < 2^-100 becomes 0; one with an infinity or NaN gets a scale of NaN and values of 0, so
+// that what is computed from it is NaN.
+void quantize_rows(ConstMatrix x, const Int8Matrix& quantized, ThreadPool& pool);
+
+// What quantize_rows() left, for rows that need more than eight bits: row i of `rest` stands for
+// H x[r] - scales[r] · values[r] with r = rows[i], in steps of 1/254 of the row's, so that
+//   y[r] + int8_linear(rest)[i]
+// is a product with activations of sixteen bits.
+void quantize_rest(ConstMatrix x, std::span<const std::int32_t> rows, const Int8Matrix& quantized,
+                   const Int8Matrix& rest, ThreadPool& pool);
+
+// Rounding a weight up is made up for by the weights that follow it, as far as activations go
+// together: with e = w[k] - scale · q[k], w[j] -= e · f(k, j) for the j > k of the same block of
+// rotated inputs. Blocks are as equal as possible and of at most kFeedbackBlock inputs.
+// Source: Frantar et al., GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
+// Transformers, with blocks instead of all inputs.
+constexpr std::int64_t kFeedbackBlock = 256;
+struct Int8Feedback {
+  std::vector<float> factors;  // block after block [size, size] of f, 0 up to the diagonal
+};
+
+// The factors for activations like x: f is the inverse of the unit upper triangular U in
+// U · D · Uᵀ = M + mean(diagonal of M) / 100 · I, with M the sum of (H x[r])(H x[r])ᵀ in the block.
+// Empty, for rounding to the nearest, if x has too few rows to tell, or values that are not finite.
+Int8Feedback int8_feedback(ConstMatrix x, ThreadPool& pool);
 
 // Where a quantized weight goes: as in Int8Weight.
 struct Int8WeightMemory {
   unsigned char* packed = nullptr;
   float* scales = nullptr;
-  unsigned char* packed_wide = nullptr;
 };
 
-// Quantizes each channel of a weight as quantize_rows() does a row without wide inputs.
-void quantize_weight(const Weight& weight, WideInputs wide, const Int8WeightMemory& to,
+// Quantizes each channel of a weight as quantize_rows() does a row, but for the feedback; scales
+// are divided by the order.
+void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const Int8WeightMemory& to,
                      ThreadPool& pool);
 
 // y = x · Wᵀ (+ bias); with kYes: y += x · Wᵀ (+ bias). In float32, in this order and without fused

@@ -2,7 +2,7 @@
 //
 // kernels_int8_bench [--isa NAME] [--rounds N]
 // One thread, processor time, best of the rounds; the two run alternately. "quantize" is the share
-// of the integer product's time that quantizing x adds.
+// of the integer product's time that rotating and quantizing x adds.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -56,7 +56,7 @@ void compare(std::int64_t in, std::int64_t out, std::int64_t rows, int rounds, T
         int8_linear(quantized, {packed.data(), w_scales.data(), out}, {}, result, Accumulate::kNo,
                     pool);
       },
-      [&] { quantize_rows(input, {}, quantized, pool); }};
+      [&] { quantize_rows(input, quantized, pool); }};
   runs[2]();
   const auto work = static_cast<double>(rows * in * out);
   double best[3] = {1e9, 1e9, 1e9};

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 
+#include "laurel/base/thread_pool.h"
+#include "laurel/kernels/ops.h"
+
 namespace laurel::kernels {
 
 // Distance between the rows of activations that a tile reads: a constant, so that one register
@@ -12,8 +15,8 @@ namespace laurel::kernels {
 constexpr std::int64_t kInt8RowBytes = 1536 + 64;
 constexpr std::int64_t kMaxInt8TileRows = 14;
 
-// What sums begin with: 0, or the old ones, as they are or times 128.
-enum class Int8Start { kZero, kContinue, kTimes128 };
+// What sums begin with: 0, or the old ones.
+enum class Int8Start { kZero, kContinue };
 
 // sums[r, c] (+)= Σ_k a[r, k] · b[k, c] for a fixed number of rows and two vectors of columns:
 //   a: rows kInt8RowBytes apart, of `groups` · 4 elements;
@@ -48,5 +51,8 @@ struct Int8Kernels {
 
 // Those of the instruction set in use.
 const Int8Kernels& int8_kernels();
+
+// y[r] = H x[r], as quantize_rows() rotates.
+void rotate_rows(ConstMatrix x, Matrix y, ThreadPool& pool);
 
 }  // namespace laurel::kernels

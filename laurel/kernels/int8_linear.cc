@@ -29,16 +29,6 @@ struct Int8Product {
   bool add;
 };
 
-// A part of the product's depth: rows of activations and the packed weight that they meet.
-struct Depth {
-  const std::int8_t* values;
-  std::int64_t stride;
-  const unsigned char* packed;
-  std::int64_t packed_groups;  // of one panel
-  Range groups;                // to multiply
-  Int8Start start;
-};
-
 // One block of y, rows × columns, over all of the depth.
 class Block {
  public:
@@ -46,100 +36,62 @@ class Block {
       : product_(product), kernels_(kernels), rows_(rows), cols_(cols) {
     num_row_tiles_ = ceil_div(rows.size(), kernels.tile_rows);
     num_col_tiles_ = ceil_div(cols.size(), kernels.tile_cols);
+    num_groups_ = ceil_div(product.x.cols, kInt8GroupInputs);
+    num_steps_ =
+        std::max<std::int64_t>(1, ceil_div(num_groups_, kernels.max_depth / kInt8GroupInputs));
     stride_ = num_col_tiles_ * kernels.tile_cols;
   }
 
   void compute() {
     static thread_local Scratch memory;
     // All weights of a block that is one step deep stay in the cache: sums of one row of tiles do.
-    const bool is_shallow = product_.x.cols <= kernels_.max_depth;
-    const std::int64_t num_rows = is_shallow ? kernels_.tile_rows : rows_.size();
+    const std::int64_t num_rows = num_steps_ == 1 ? kernels_.tile_rows : rows_.size();
     auto* sums = reinterpret_cast<std::int32_t*>(memory.get(num_rows * stride_));
-    if (is_shallow) {
-      compute_by_rows(sums);
-    } else {
-      compute_by_depth(sums);
-    }
-  }
-
- private:
-  Range row_tile(std::int64_t tile) const { return part_of(rows_.size(), num_row_tiles_, tile); }
-
-  void compute_by_rows(std::int32_t* sums) const {
-    const std::vector<Depth> depths = all_depths();
-    for (std::int64_t tile = 0; tile < num_row_tiles_; ++tile) {
-      for (const Depth& depth : depths) multiply_tiles(row_tile(tile), depth, sums);
-      finish(row_tile(tile), sums);
-    }
-  }
-
-  void compute_by_depth(std::int32_t* sums) const {
-    const std::vector<Depth> depths = all_depths();
-    for (const Depth& depth : depths) {
+    for (std::int64_t step = 0; step < num_steps_; ++step) {
+      const Range groups = part_of(num_groups_, num_steps_, step);
       for (std::int64_t tile = 0; tile < num_row_tiles_; ++tile) {
-        const Range rows = row_tile(tile);
-        multiply_tiles(rows, depth, sums + rows.begin * stride_);
-        if (&depth == &depths.back()) finish(rows, sums + rows.begin * stride_);
+        const Range rows = part_of(rows_.size(), num_row_tiles_, tile);
+        std::int32_t* row_sums = num_steps_ == 1 ? sums : sums + rows.begin * stride_;
+        multiply_tiles(rows, groups, row_sums);
+        if (step == num_steps_ - 1) finish(rows, row_sums);
       }
     }
   }
 
-  // The higher digits of wide inputs come first: what follows counts 128 times less.
-  std::vector<Depth> all_depths() const {
-    const Int8Matrix& x = product_.x;
-    const Int8Weight& weight = product_.weight;
-    std::vector<Depth> depths;
-    if (weight.num_wide == 0) {
-      add_depths(x.values, x.stride, weight.packed, x.cols, Int8Start::kZero, depths);
-    } else {
-      add_depths(x.wide, x.wide_stride, weight.packed_wide, weight.num_wide, Int8Start::kZero,
-                 depths);
-      add_depths(x.values, x.stride, weight.packed, x.cols, Int8Start::kTimes128, depths);
-    }
-    return depths;
-  }
-
-  void add_depths(const std::int8_t* values, std::int64_t stride, const void* packed,
-                  std::int64_t inputs, Int8Start start, std::vector<Depth>& depths) const {
-    const std::int64_t groups = ceil_div(inputs, kInt8GroupInputs);
-    const std::int64_t max_groups = kernels_.max_depth / kInt8GroupInputs;
-    const std::int64_t steps = std::max<std::int64_t>(1, ceil_div(groups, max_groups));
-    for (std::int64_t i = 0; i < steps; ++i) {
-      depths.push_back({values, stride, static_cast<const unsigned char*>(packed), groups,
-                        part_of(groups, steps, i), i == 0 ? start : Int8Start::kContinue});
-    }
-  }
-
+ private:
   // One row of tiles. `rows` counts from the block's first; sums: rows stride_ apart.
-  void multiply_tiles(Range rows, const Depth& depth, std::int32_t* sums) const {
+  void multiply_tiles(Range rows, Range groups, std::int32_t* sums) const {
     alignas(64) unsigned char a[kMaxInt8TileRows * kInt8RowBytes];
+    const Int8Matrix& x = product_.x;
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
       const std::int8_t* from =
-          depth.values + (rows_.begin + r) * depth.stride + depth.groups.begin * kInt8GroupInputs;
-      kernels_.load_row(from, depth.groups.size() * kInt8GroupInputs,
+          x.values + (rows_.begin + r) * x.stride + groups.begin * kInt8GroupInputs;
+      kernels_.load_row(from, groups.size() * kInt8GroupInputs,
                         a + (r - rows.begin) * kInt8RowBytes);
     }
     const Int8Tile multiply = kernels_.tile(rows.size());
+    const Int8Start start = groups.begin == 0 ? Int8Start::kZero : Int8Start::kContinue;
     for (std::int64_t t = 0; t < num_col_tiles_; ++t) {
       const std::int64_t col = t * kernels_.tile_cols;
-      multiply(a, packed(depth, cols_.begin + col), right_half(depth, cols_.begin + col),
-               depth.groups.size(), sums + col, stride_, depth.start);
+      multiply(a, packed(groups.begin, cols_.begin + col),
+               right_half(groups.begin, cols_.begin + col), groups.size(), sums + col, stride_,
+               start);
     }
   }
 
-  // Address of a column's first group of inputs.
-  static const unsigned char* packed(const Depth& depth, std::int64_t col) {
+  // Address of a group of inputs at this column.
+  const unsigned char* packed(std::int64_t group, std::int64_t col) const {
     const std::int64_t panel = col / kInt8PanelChannels, within = col % kInt8PanelChannels;
-    const std::int64_t group = panel * depth.packed_groups + depth.groups.begin;
-    return depth.packed + (group * kInt8PanelChannels + within) * kInt8GroupInputs;
+    const std::int64_t place = (panel * num_groups_ + group) * kInt8PanelChannels + within;
+    return static_cast<const unsigned char*>(product_.weight.packed) + place * kInt8GroupInputs;
   }
 
   // From the left half of the tile at this column to the right one; past the last panel, the left
   // half does its work.
-  std::int64_t right_half(const Depth& depth, std::int64_t col) const {
+  std::int64_t right_half(std::int64_t group, std::int64_t col) const {
     const std::int64_t right = col + kernels_.tile_cols / 2;
     if (right >= round_up(product_.y.cols, kInt8PanelChannels)) return 0;
-    return packed(depth, right) - packed(depth, col);
+    return packed(group, right) - packed(group, col);
   }
 
   void finish(Range rows, const std::int32_t* sums) const {
@@ -164,7 +116,9 @@ class Block {
   Range cols_;
   std::int64_t num_row_tiles_ = 0;
   std::int64_t num_col_tiles_ = 0;
-  std::int64_t stride_ = 0;  // between rows of sums
+  std::int64_t num_groups_ = 0;  // of inputs
+  std::int64_t num_steps_ = 0;   // over the depth
+  std::int64_t stride_ = 0;      // between rows of sums
 };
 
 // `tiles` are tile columns of y.

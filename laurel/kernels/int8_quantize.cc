@@ -1,17 +1,20 @@
-// Quantization of activations by row, and of weights by channel into the packed order.
+// Rotation and quantization of activations by row, and of weights by channel into the packed order.
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "laurel/kernels/int8.h"
+#include "laurel/kernels/int8_kernels.h"
 #include "laurel/kernels/loops.h"
 #include "laurel/kernels/op_clock.h"
 #include "laurel/kernels/parameter.h"
+#include "laurel/kernels/scratch.h"
 #include "laurel/kernels/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -28,6 +31,11 @@ namespace laurel::kernels {
 constexpr float kRounder = 0x1.8p23f;
 constexpr std::int32_t kRounderBits = 0x4b400000;
 
+constexpr float kNegligible = 0x1p-100f;  // 127 / x stays finite above it
+// Steps of a rotation have at least this many elements: whole vectors, of 16 lanes at most or
+// short.
+constexpr std::int64_t kMinHadamardStep = 8;
+
 }  // namespace laurel::kernels
 #endif
 
@@ -36,6 +44,7 @@ namespace laurel::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using F32 = hn::ScalableTag<float>;
+using ShortF32 = hn::CappedTag<float, kMinHadamardStep>;
 using I32 = hn::RebindToSigned<F32>;
 constexpr std::int64_t kLanes = HWY_LANES(float);
 
@@ -79,28 +88,132 @@ std::int32_t quantize_values(const float* x, std::int64_t cols, float factor, st
   return sum;
 }
 
-// A row whose wide inputs are 0 here and at most 128 · least; writes `values`, the scale and the
-// sum of row r. Returns the factor that makes integers of inputs.
-float quantize_row(const float* x, float least, const Int8Matrix& quantized, std::int64_t r) {
-  constexpr float kNegligible = 0x1p-100f;  // 127 / x stays finite above it
+// Calls body(i) for every i of vectors that cover [0, size), size >= lanes: the last two may
+// overlap.
+template <typename Body>
+HWY_INLINE void for_vectors(std::int64_t size, std::int64_t lanes, const Body& body) {
+  for (std::int64_t i = 0; i + lanes < size; i += lanes) body(i);
+  body(size - lanes);
+}
+
+// One butterfly of elements `distance` apart, or two at once, the second of twice the distance.
+template <class D>
+void butterflies(D d, const float* x, std::int64_t cols, std::int64_t distance, float* y) {
+  for (std::int64_t base = 0; base < cols; base += 2 * distance) {
+    for_vectors(distance, hn::MaxLanes(d), [&](std::int64_t i) {
+      const auto a = hn::LoadU(d, x + base + i), b = hn::LoadU(d, x + base + distance + i);
+      hn::StoreU(hn::Add(a, b), d, y + base + i);
+      hn::StoreU(hn::Sub(a, b), d, y + base + distance + i);
+    });
+  }
+}
+
+template <class D>
+void double_butterflies(D d, const float* x, std::int64_t cols, std::int64_t distance, float* y) {
+  for (std::int64_t base = 0; base < cols; base += 4 * distance) {
+    const float* from = x + base;
+    float* to = y + base;
+    for_vectors(distance, hn::MaxLanes(d), [&](std::int64_t i) {
+      const auto a = hn::LoadU(d, from + i), b = hn::LoadU(d, from + distance + i);
+      const auto c = hn::LoadU(d, from + 2 * distance + i);
+      const auto e = hn::LoadU(d, from + 3 * distance + i);
+      const auto sum = hn::Add(a, b), difference = hn::Sub(a, b);
+      const auto far_sum = hn::Add(c, e), far_difference = hn::Sub(c, e);
+      hn::StoreU(hn::Add(sum, far_sum), d, to + i);
+      hn::StoreU(hn::Add(difference, far_difference), d, to + distance + i);
+      hn::StoreU(hn::Sub(sum, far_sum), d, to + 2 * distance + i);
+      hn::StoreU(hn::Sub(difference, far_difference), d, to + 3 * distance + i);
+    });
+  }
+}
+
+template <class D>
+void turn(D d, const float* x, std::int64_t cols, std::int64_t distance, float* y) {
+  if (2 * distance == cols) {
+    butterflies(d, x, cols, distance, y);
+  } else {
+    double_butterflies(d, x, cols, distance, y);
+  }
+}
+
+// H x, in x or in one of the halves of memory, [2, cols].
+const float* rotate(const float* x, std::int64_t cols, float* memory) {
+  float* spare = memory + cols;
+  std::int64_t distance = cols / hadamard_order(cols);
+  for (; distance < cols; distance *= 4) {
+    if (distance < kLanes) {
+      turn(ShortF32(), x, cols, distance, memory);
+    } else {
+      turn(F32(), x, cols, distance, memory);
+    }
+    x = memory;
+    std::swap(memory, spare);
+  }
+  return x;
+}
+
+// Copies H x[r] to y[r].
+void rotate_row(const float* x, std::int64_t cols, float* memory, float* y) {
+  std::copy_n(rotate(x, cols, memory), cols, y);
+}
+
+// Row r of `quantized` from a row of floats. memory: [2, cols]
+void quantize_row(const float* x, const Int8Matrix& quantized, std::int64_t r, float* memory) {
   std::int8_t* to = quantized.values + r * quantized.stride;
   const std::int64_t cols = quantized.cols;
-  const auto own = std::bit_cast<float>(largest_magnitude(x, cols));
-  const float largest = own < least || std::isnan(least) ? least : own;
+  const float* rotated = rotate(x, cols, memory);
+  const auto largest = std::bit_cast<float>(largest_magnitude(rotated, cols));
   quantized.sums[r] = 0;
   quantized.scales[r] = 0;
-  float factor = 0;
   std::int64_t done = 0;
   if (largest >= kNegligible && largest <= std::numeric_limits<float>::max()) {
-    factor = 127.0f / largest;
     quantized.scales[r] = largest / 127.0f;
-    quantized.sums[r] = quantize_values(x, cols, factor, to);
+    quantized.sums[r] = quantize_values(rotated, cols, 127.0f / largest, to);
     done = cols;
   } else if (!(largest < kNegligible)) {
     quantized.scales[r] = std::numeric_limits<float>::quiet_NaN();
   }
   std::fill(to + done, to + round_up(cols, kInt8GroupInputs), std::int8_t{0});
-  return factor;
+}
+
+// Row i of `rest` from row r of x and of `quantized`. memory: [2, cols]
+void quantize_rest_row(const float* x, const Int8Matrix& quantized, std::int64_t r,
+                       const Int8Matrix& rest, std::int64_t i, float* memory) {
+  const std::int64_t cols = quantized.cols;
+  const std::int8_t* taken = quantized.values + r * quantized.stride;
+  std::int8_t* to = rest.values + i * rest.stride;
+  const float scale = quantized.scales[r];
+  rest.sums[i] = 0;
+  rest.scales[i] = scale / 254.0f;
+  std::fill(to, to + round_up(cols, kInt8GroupInputs), std::int8_t{0});
+  if (!(scale > 0)) return;
+  const float* rotated = rotate(x, cols, memory);
+  float* left = rotated == memory ? memory + cols : memory;
+  for (std::int64_t k = 0; k < cols; ++k)
+    left[k] = rotated[k] - scale * static_cast<float>(taken[k]);
+  rest.sums[i] = quantize_values(left, cols, 254.0f / scale, to);
+}
+
+// quantize_values() with feedback: w is rounded in place, a block [size, size] of factors each.
+std::int32_t quantize_with_feedback(float* w, std::int64_t size, const float* factors, float scale,
+                                    std::int8_t* to) {
+  const F32 d;
+  std::int32_t sum = 0;
+  for (std::int64_t k = 0; k < size; ++k) {
+    const float scaled = std::clamp(w[k] / scale, -127.0f, 127.0f);
+    const std::int32_t value = std::bit_cast<std::int32_t>(scaled + kRounder) - kRounderBits;
+    to[k] = static_cast<std::int8_t>(value);
+    sum += value;
+    const float error = w[k] - scale * static_cast<float>(value);
+    const float* row = factors + k * size;
+    std::int64_t j = k + 1;
+    for (; j + kLanes <= size; j += kLanes) {
+      const auto change = hn::Mul(hn::Set(d, error), hn::LoadU(d, row + j));
+      hn::StoreU(hn::Sub(hn::LoadU(d, w + j), change), d, w + j);
+    }
+    for (; j < size; ++j) w[j] -= error * row[j];
+  }
+  return sum;
 }
 
 }  // namespace laurel::kernels::HWY_NAMESPACE
@@ -110,7 +223,10 @@ HWY_AFTER_NAMESPACE();
 namespace laurel::kernels {
 namespace {
 
+HWY_EXPORT(rotate_row);
 HWY_EXPORT(quantize_row);
+HWY_EXPORT(quantize_rest_row);
+HWY_EXPORT(quantize_with_feedback);
 
 // One row of a weight as float32.
 void load_channel(const Weight& weight, std::int64_t n, float* to) {
@@ -136,22 +252,22 @@ void pack_panel(const std::int8_t* values, std::int64_t stride, std::int64_t cha
   }
 }
 
-constexpr float kWideBase = 128.0f;
-
-// The wide inputs of row r as two digits: base 128, the lower one from -64 to 63.
-void split_wide(const float* x, WideInputs wide, float factor, const Int8Matrix& quantized,
-                std::int64_t r) {
-  std::int8_t* high = quantized.wide + r * quantized.wide_stride;
-  std::int8_t* low = quantized.values + r * quantized.stride;
-  std::fill(high, high + round_up(quantized.num_wide, kInt8GroupInputs), std::int8_t{0});
-  if (factor == 0) return;
-  for (const std::int32_t k : wide) {
-    const float scaled = x[k] * factor;
-    const std::int32_t value = std::bit_cast<std::int32_t>(scaled + kRounder) - kRounderBits;
-    const std::int32_t digit = (value + 64) >> 7;
-    *high++ = static_cast<std::int8_t>(digit);
-    low[k] = static_cast<std::int8_t>(value - 128 * digit);
-    quantized.sums[r] += value;
+// Row r of `rows`, quantized without feedback, with it. memory: [2, cols]
+void round_again(const float* channel, const Int8Feedback& feedback, const Int8Matrix& rows,
+                 std::int64_t r, float* memory) {
+  const std::int64_t cols = rows.cols;
+  if (!(rows.scales[r] > 0)) return;
+  float* w = memory + 2 * cols;
+  HWY_DYNAMIC_DISPATCH(rotate_row)(channel, cols, memory, w);
+  const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_with_feedback);
+  const std::int64_t num_blocks = ceil_div(cols, kFeedbackBlock);
+  const float* factors = feedback.factors.data();
+  rows.sums[r] = 0;
+  for (std::int64_t i = 0; i < num_blocks; ++i) {
+    const Range block = part_of(cols, num_blocks, i);
+    rows.sums[r] += quantize(w + block.begin, block.size(), factors, rows.scales[r],
+                             rows.values + r * rows.stride + block.begin);
+    factors += block.size() * block.size();
   }
 }
 
@@ -161,39 +277,50 @@ std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_featur
   return round_up(out_features, kInt8PanelChannels) * round_up(in_features, kInt8GroupInputs);
 }
 
-void quantize_rows(ConstMatrix x, WideInputs wide, const Int8Matrix& quantized, ThreadPool& pool) {
+std::int64_t hadamard_order(std::int64_t num_inputs) {
+  std::int64_t order = 1;
+  while (num_inputs % (2 * order) == 0 && num_inputs / (2 * order) >= kMinHadamardStep) order *= 2;
+  return order;
+}
+
+void quantize_rows(ConstMatrix x, const Int8Matrix& quantized, ThreadPool& pool) {
   const OpTimer timer("quantize_rows", [&] { return moved(x.rows * x.cols, 1); });
   const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_row);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
-    if (wide.empty()) {
-      quantize(x.row(r), 0.0f, quantized, r);
-      return;
-    }
-    static thread_local std::vector<float> rest;
-    rest.assign(x.row(r), x.row(r) + x.cols);
-    float least = 0;
-    for (const std::int32_t k : wide) {
-      const float part =
-          std::abs(std::exchange(rest[static_cast<std::size_t>(k)], 0.0f)) / kWideBase;
-      if (!(part <= least)) least = part;
-      if (std::isnan(part)) break;
-    }
-    split_wide(x.row(r), wide, quantize(rest.data(), least, quantized, r), quantized, r);
+    static thread_local Scratch memory;
+    quantize(x.row(r), quantized, r, memory.get(2 * x.cols));
   });
 }
 
-void quantize_weight(const Weight& weight, WideInputs wide, const Int8WeightMemory& to,
+void quantize_rest(ConstMatrix x, std::span<const std::int32_t> rows, const Int8Matrix& quantized,
+                   const Int8Matrix& rest, ThreadPool& pool) {
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const OpTimer timer("quantize_rows", [&] { return moved(count * x.cols, 1); });
+  const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_rest_row);
+  for_rows(count, x.cols, pool, [&](std::int64_t i) {
+    static thread_local Scratch memory;
+    const std::int64_t r = rows[static_cast<std::size_t>(i)];
+    quantize(x.row(r), quantized, r, rest, i, memory.get(2 * x.cols));
+  });
+}
+
+void rotate_rows(ConstMatrix x, Matrix y, ThreadPool& pool) {
+  const auto rotate = HWY_DYNAMIC_DISPATCH(rotate_row);
+  for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
+    static thread_local Scratch memory;
+    rotate(x.row(r), x.cols, memory.get(2 * x.cols), y.row(r));
+  });
+}
+
+void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const Int8WeightMemory& to,
                      ThreadPool& pool) {
   const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_row);
   const std::int64_t in = weight.in_features, stride = round_up(in, kInt8GroupInputs);
-  const auto num_wide = static_cast<std::int64_t>(wide.size());
-  const std::int64_t wide_stride = round_up(num_wide, kInt8GroupInputs);
+  const auto order = static_cast<float>(hadamard_order(in));
   const std::int64_t panels = ceil_div(weight.out_features, kInt8PanelChannels);
   pool.parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end, int) {
-    std::vector<float> channel(static_cast<std::size_t>(in));
+    std::vector<float> channel(static_cast<std::size_t>(in)), memory(3 * channel.size());
     std::vector<std::int8_t> values(static_cast<std::size_t>(kInt8PanelChannels * stride));
-    std::vector<std::int8_t> wide_values(
-        static_cast<std::size_t>(kInt8PanelChannels * wide_stride));
     std::vector<std::int32_t> sums(static_cast<std::size_t>(kInt8PanelChannels));
     for (std::int64_t p = begin; p < end; ++p) {
       const std::int64_t first = p * kInt8PanelChannels;
@@ -206,14 +333,12 @@ void quantize_weight(const Weight& weight, WideInputs wide, const Int8WeightMemo
       rows.stride = stride;
       for (std::int64_t r = 0; r < rows.rows; ++r) {
         load_channel(weight, first + r, channel.data());
-        quantize(channel.data(), 0.0f, rows, r);
-        for (std::int64_t j = 0; j < num_wide; ++j) {
-          wide_values[static_cast<std::size_t>(r * wide_stride + j)] =
-              rows.values[r * stride + wide[static_cast<std::size_t>(j)]];
-        }
+        quantize(channel.data(), rows, r, memory.data());
+        if (!feedback.factors.empty())
+          round_again(channel.data(), feedback, rows, r, memory.data());
+        rows.scales[r] /= order;
       }
       pack_panel(rows.values, stride, rows.rows, to.packed + first * stride);
-      pack_panel(wide_values.data(), wide_stride, rows.rows, to.packed_wide + first * wide_stride);
     }
   });
 }

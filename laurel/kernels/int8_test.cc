@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/reference.h"
@@ -22,26 +24,32 @@ constexpr auto kYes = Accumulate::kYes;
 // A quantized matrix with its own memory, of rows further apart than needed.
 class Quantized {
  public:
-  Quantized(ConstMatrix x, ThreadPool& pool, WideInputs wide = {}) {
-    view_.rows = x.rows;
-    view_.cols = x.cols;
-    view_.stride = round_up(x.cols, 4) + 12;
-    view_.num_wide = static_cast<std::int64_t>(wide.size());
-    view_.wide_stride = round_up(view_.num_wide, 4) + 4;
-    values_.assign(static_cast<std::size_t>(x.rows * view_.stride), 77);
-    wide_.assign(static_cast<std::size_t>(x.rows * view_.wide_stride), 77);
-    scales_.resize(static_cast<std::size_t>(x.rows));
-    sums_.resize(scales_.size());
-    view_.values = values_.data();
-    view_.wide = wide_.data();
-    view_.scales = scales_.data();
-    view_.sums = sums_.data();
-    quantize_rows(x, wide, view_, pool);
+  Quantized(ConstMatrix x, ThreadPool& pool) {
+    reserve(x.rows, x.cols);
+    quantize_rows(x, view_, pool);
+  }
+  // The rest of some rows.
+  Quantized(ConstMatrix x, const std::vector<std::int32_t>& rows, const Int8Matrix& quantized,
+            ThreadPool& pool) {
+    reserve(static_cast<std::int64_t>(rows.size()), x.cols);
+    quantize_rest(x, rows, quantized, view_, pool);
   }
   const Int8Matrix& view() const { return view_; }
 
  private:
-  std::vector<std::int8_t> values_, wide_;
+  void reserve(std::int64_t rows, std::int64_t cols) {
+    view_.rows = rows;
+    view_.cols = cols;
+    view_.stride = round_up(cols, 4) + 12;
+    values_.assign(static_cast<std::size_t>(rows * view_.stride), 77);
+    scales_.resize(static_cast<std::size_t>(rows));
+    sums_.resize(scales_.size());
+    view_.values = values_.data();
+    view_.scales = scales_.data();
+    view_.sums = sums_.data();
+  }
+
+  std::vector<std::int8_t> values_;
   std::vector<float> scales_;
   std::vector<std::int32_t> sums_;
   Int8Matrix view_;
@@ -50,21 +58,20 @@ class Quantized {
 // A packed weight with its own memory, at an odd address.
 class Packed {
  public:
-  Packed(const Grid2& w, ThreadPool& pool, WideInputs wide = {})
-      : Packed(Stored(w.values(), DType::kF32, 1).weight(w.rows(), w.cols()), pool, wide) {}
-  Packed(const Weight& weight, ThreadPool& pool, WideInputs wide = {}) {
+  Packed(const Grid2& w, ThreadPool& pool, const Int8Feedback& feedback = {})
+      : Packed(Stored(w.values(), DType::kF32, 1).weight(w.rows(), w.cols()), pool, feedback) {}
+  Packed(const Weight& weight, ThreadPool& pool, const Int8Feedback& feedback = {}) {
     const std::int64_t out = weight.out_features, in = weight.in_features;
-    const auto num_wide = static_cast<std::int64_t>(wide.size());
     bytes_.resize(static_cast<std::size_t>(packed_int8_bytes(out, in) + 1));
-    wide_.resize(static_cast<std::size_t>(packed_int8_bytes(out, num_wide) + 1));
     scales_.resize(static_cast<std::size_t>(out));
-    weight_ = {bytes_.data() + 1, scales_.data(), out, num_wide, wide_.data() + 1};
-    quantize_weight(weight, wide, {bytes_.data() + 1, scales_.data(), wide_.data() + 1}, pool);
+    weight_ = {bytes_.data() + 1, scales_.data(), out};
+    quantize_weight(weight, feedback, {bytes_.data() + 1, scales_.data()}, pool);
   }
   const Int8Weight& weight() const { return weight_; }
+  float weight_scale(std::int64_t n) const { return scales_[static_cast<std::size_t>(n)]; }
 
  private:
-  std::vector<unsigned char> bytes_, wide_;
+  std::vector<unsigned char> bytes_;
   std::vector<float> scales_;
   Int8Weight weight_;
 };
@@ -91,7 +98,7 @@ void expect_rows(const Int8Matrix& got, const reference::Int8Rows& want) {
 
 TEST(Int8Quantization, EqualsTheReference) {
   std::mt19937 rng(1);
-  for (const std::int64_t cols : {1, 3, 4, 7, 16, 63, 64, 65, 100, 576}) {
+  for (const std::int64_t cols : {1, 3, 4, 7, 16, 32, 63, 64, 65, 100, 136, 512, 576, 1536, 1792}) {
     Grid2 x = Grid2::random(9, cols, 2, rng, 5);
     const reference::Int8Rows want = reference::quantize_rows(x.view());
     for_each_isa([&](const std::string&) {
@@ -104,8 +111,8 @@ TEST(Int8Quantization, EqualsTheReference) {
 }
 
 TEST(Int8Quantization, RoundsTiesToEvenAndReachesBothEnds) {
-  Grid2 x(1, 40);
-  for (std::int64_t k = 0; k < 40; ++k) x.at(0, k) = static_cast<float>(k) / 2 - 10;
+  Grid2 x(1, 41);  // odd: not rotated
+  for (std::int64_t k = 0; k < 41; ++k) x.at(0, k) = static_cast<float>(k) / 2 - 10;
   x.at(0, 38) = 127;
   x.at(0, 39) = -127;
   x.at(0, 37) = 0.49999997f;  // the largest number below a half
@@ -146,7 +153,7 @@ TEST(Int8Quantization, RowsThatAreNotFiniteBecomeNanAndTinyOnesZero) {
 TEST(Int8Quantization, PacksWeightsInTheDocumentedOrder) {
   std::mt19937 rng(3);
   for (const std::int64_t out : {1, 15, 16, 17, 40}) {
-    for (const std::int64_t in : {1, 4, 6, 33}) {
+    for (const std::int64_t in : {1, 4, 6, 33, 64}) {
       Grid2 w = Grid2::random(out, in, 0, rng);
       const reference::Int8Rows want = reference::quantize_rows(w.view());
       ThreadPool pool(2);
@@ -239,36 +246,6 @@ TEST_P(Int8Linear, GivesTheBitsOfTheReference) {
   });
 }
 
-// The third input is a hundred times as large as the others, which keep their steps.
-TEST_P(Int8Linear, WideInputsLeaveTheOthersTheirSteps) {
-  const Int8Case& c = GetParam();
-  if (c.in < 7) GTEST_SKIP() << "too few inputs";
-  std::mt19937 rng(8);
-  Int8Data data(c, rng);
-  const std::vector<std::int32_t> wide{0, 2, static_cast<std::int32_t>(c.in - 1)};
-  for (std::int64_t r = 0; r < c.rows; ++r) data.x.at(r, 2) *= 100;
-  ThreadPool one(1);
-  const Packed packed(data.w, one, wide);
-  const std::vector<float> want =
-      reference::int8_linear(reference::quantize_rows(data.x.view(), wide), packed.weight(), {},
-                             data.old.view(), c.accumulate);
-  for_each_isa([&](const std::string&) {
-    for (const int threads : {1, 3}) {
-      ThreadPool pool(threads);
-      const Quantized x(data.x.view(), pool, wide);
-      for (std::int64_t r = 0; r < c.rows; ++r) EXPECT_LT(x.view().scales[r], 6.0f / 127);
-      Grid2 y = data.old;
-      int8_linear(x.view(), packed.weight(), {}, y.view(), c.accumulate, pool);
-      for (std::int64_t r = 0; r < c.rows; ++r) {
-        for (std::int64_t n = 0; n < c.out; ++n) {
-          ASSERT_EQ(bits(y.at(r, n)), bits(want[static_cast<std::size_t>(r * c.out + n)]))
-              << r << ", " << n;
-        }
-      }
-    }
-  });
-}
-
 TEST_P(Int8Linear, RowsDoNotDependOnTheirNeighbors) {
   const Int8Case& c = GetParam();
   std::mt19937 rng(5);
@@ -296,7 +273,7 @@ TEST(Int8LinearTest, SumsAreExactAtTheEndsOfTheRange) {
   ThreadPool pool(1);
   for (const float x_sign : {1.0f, -1.0f}) {
     for (const float w_sign : {1.0f, -1.0f}) {
-      for (const std::int64_t in : {4, 1536, 6000}) {
+      for (const std::int64_t in : {4, 1537, 6001}) {  // not rotated
         Grid2 x(7, in), w(33, in), y(7, 33);
         for (std::int64_t r = 0; r < 7; ++r) std::fill_n(&x.at(r, 0), in, 127 * x_sign);
         for (std::int64_t n = 0; n < 33; ++n) std::fill_n(&w.at(n, 0), in, 127 * w_sign);
@@ -316,32 +293,171 @@ TEST(Int8LinearTest, SumsAreExactAtTheEndsOfTheRange) {
 TEST(Int8LinearTest, SumsAreExactAtTheLargestDepth) {
   ThreadPool pool(1);
   Grid2 x(1, kMaxInt8Inputs), w(1, kMaxInt8Inputs), y(1, 1);
-  std::fill_n(&x.at(0, 0), kMaxInt8Inputs, 127.0f);
-  std::fill_n(&w.at(0, 0), kMaxInt8Inputs, -127.0f);
+  // Rotated, every element is 127 (-127): the first step is added to all others.
+  const std::int64_t step = kMaxInt8Inputs / hadamard_order(kMaxInt8Inputs);
+  std::fill_n(&x.at(0, 0), kMaxInt8Inputs, 0.0f);
+  std::fill_n(&w.at(0, 0), kMaxInt8Inputs, 0.0f);
+  std::fill_n(&x.at(0, 0), step, 127.0f);
+  std::fill_n(&w.at(0, 0), step, -127.0f);
   const Packed packed(w, pool);
   for_each_isa([&](const std::string&) {
     int8_linear(Quantized(x.view(), pool).view(), packed.weight(), {}, y.view(), kNo, pool);
-    EXPECT_EQ(y.at(0, 0), static_cast<float>(-127 * 127 * kMaxInt8Inputs));
+    EXPECT_EQ(y.at(0, 0), static_cast<float>(-127 * 127 * step));
   });
 }
 
-TEST(Int8LinearTest, SumsAreExactWithAsManyWideInputsAsThereMayBe) {
-  ThreadPool pool(1);
-  Grid2 x(1, kMaxInt8Inputs), w(1, kMaxInt8Inputs), y(1, 1);
-  std::fill_n(&x.at(0, 0), kMaxInt8Inputs, 127.0f);
-  std::fill_n(&w.at(0, 0), kMaxInt8Inputs, -127.0f);
-  std::vector<std::int32_t> wide;
-  for (std::int32_t k = 0; k < kMaxWideInputs; ++k) {
-    wide.push_back(k);
-    x.at(0, k) = 127 * 128;
+TEST(Int8Quantization, RotationTakesTheLargestPowerOfTwoThatLeavesStepsOf8) {
+  EXPECT_EQ(hadamard_order(1), 1);
+  EXPECT_EQ(hadamard_order(8), 1);
+  EXPECT_EQ(hadamard_order(16), 2);
+  EXPECT_EQ(hadamard_order(31), 1);
+  EXPECT_EQ(hadamard_order(48), 4);
+  EXPECT_EQ(hadamard_order(576), 64);
+  EXPECT_EQ(hadamard_order(1536), 128);
+  EXPECT_EQ(hadamard_order(4096), 512);
+  EXPECT_EQ(hadamard_order(14336), 1024);
+}
+
+// Root mean square of the error of y over that of x · Wᵀ.
+double relative_error(Grid2& y, Grid2& x, const Grid2& w, ThreadPool& pool) {
+  Grid2 want(x.rows(), w.rows());
+  const Stored stored(w.values(), DType::kF32, 1);
+  linear(x.view(), stored.weight(w.rows(), w.cols()), {}, want.view(), kNo, pool);
+  double error = 0, size = 0;
+  for (std::int64_t r = 0; r < y.rows(); ++r) {
+    for (std::int64_t n = 0; n < y.cols(); ++n) {
+      error += std::pow(double{y.at(r, n)} - double{want.at(r, n)}, 2);
+      size += std::pow(double{want.at(r, n)}, 2);
+    }
   }
-  const Packed packed(w, pool, wide);
-  const std::int64_t want =
-      -127 * 127 * (kMaxInt8Inputs - kMaxWideInputs) - 127 * 127 * 128 * kMaxWideInputs;
-  for_each_isa([&](const std::string&) {
-    int8_linear(Quantized(x.view(), pool, wide).view(), packed.weight(), {}, y.view(), kNo, pool);
-    EXPECT_EQ(y.at(0, 0), static_cast<float>(want));
+  return std::sqrt(error / size);
+}
+
+// Of a product of random numbers; one input is `outlier` times as large as the others.
+double product_error(std::int64_t in, float outlier) {
+  std::mt19937 rng(8);
+  ThreadPool pool(1);
+  Grid2 x = Grid2::random(8, in, 0, rng), w = Grid2::random(32, in, 0, rng), y(8, 32);
+  for (std::int64_t r = 0; r < 8; ++r) x.at(r, 2) *= outlier;
+  const Packed packed(w, pool);
+  int8_linear(Quantized(x.view(), pool).view(), packed.weight(), {}, y.view(), kNo, pool);
+  return relative_error(y, x, w, pool);
+}
+
+// Rows of 6 sources, mixed into `cols` inputs, and a little noise of their own.
+Grid2 mixed_rows(std::int64_t rows, std::int64_t cols, std::mt19937& mixing, std::mt19937& rng) {
+  Grid2 mix = Grid2::random(6, cols, 0, mixing), source = Grid2::random(rows, 6, 0, rng);
+  Grid2 x = Grid2::random(rows, cols, 0, rng);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t k = 0; k < cols; ++k) {
+      x.at(r, k) *= 0.05f;
+      for (std::int64_t s = 0; s < 6; ++s) x.at(r, k) += source.at(r, s) * mix.at(s, k);
+    }
+  }
+  return x;
+}
+
+// Errors of weights, on other rows of the same kind, with and without feedback.
+TEST(Int8Feedback, MakesTheErrorsOfWeightsThatGoTogetherSmaller) {
+  for (const std::int64_t in : {48, 320, 600}) {
+    std::mt19937 rng(9);
+    ThreadPool pool(2);
+    Grid2 text = [&] {
+      std::mt19937 mixing(3);
+      return mixed_rows(4 * in, in, mixing, rng);
+    }();
+    std::mt19937 mixing(3);
+    Grid2 x = mixed_rows(40, in, mixing, rng), w = Grid2::random(32, in, 0, rng);
+    std::vector<std::int32_t> rows(40);
+    std::iota(rows.begin(), rows.end(), 0);
+    const Quantized quantized(x.view(), pool), rest(x.view(), rows, quantized.view(), pool);
+    double errors[2];
+    for (const bool with : {false, true}) {
+      const Packed packed(w, pool, with ? int8_feedback(text.view(), pool) : Int8Feedback{});
+      Grid2 y(40, 32);
+      int8_linear(quantized.view(), packed.weight(), {}, y.view(), kNo, pool);
+      int8_linear(rest.view(), packed.weight(), {}, y.view(), kYes, pool);
+      errors[with ? 1 : 0] = relative_error(y, x, w, pool);
+    }
+    EXPECT_LT(3 * errors[1], errors[0]) << in << " inputs";
+  }
+}
+
+TEST(Int8Feedback, IsTheSameForAnyNumberOfThreadsAndInstructionSet) {
+  std::mt19937 rng(10), mixing(4);
+  Grid2 text = mixed_rows(1200, 300, mixing, rng), w = Grid2::random(20, 300, 0, rng);
+  ThreadPool one(1);
+  select_isa("avx2");
+  const Packed want(w, one, int8_feedback(text.view(), one));
+  for_each_isa([&](const std::string& isa) {
+    if (!isa.starts_with("avx")) return;  // sums of products fuse
+    ThreadPool pool(3);
+    const Packed got(w, pool, int8_feedback(text.view(), pool));
+    const auto size = static_cast<std::size_t>(packed_int8_bytes(20, 300));
+    EXPECT_EQ(std::memcmp(got.weight().packed, want.weight().packed, size), 0) << isa;
   });
+}
+
+TEST(Int8Feedback, NeedsFiniteRowsAndEnoughOfThem) {
+  std::mt19937 rng(11);
+  ThreadPool pool(1);
+  Grid2 x = Grid2::random(128, 32, 0, rng);
+  EXPECT_EQ(int8_feedback(x.view(), pool).factors.size(), 32u * 32u);
+  EXPECT_TRUE(int8_feedback({x.view().data, 127, 32, x.view().stride}, pool).factors.empty());
+  x.at(7, 8) = std::numeric_limits<float>::infinity();
+  EXPECT_TRUE(int8_feedback(x.view(), pool).factors.empty());
+  Grid2 zero(128, 32), w = Grid2::random(16, 32, 0, rng);
+  for (std::int64_t r = 0; r < 128; ++r) std::fill_n(&zero.at(r, 0), 32, 0.0f);
+  const Packed plain(w, pool), fed(w, pool, int8_feedback(zero.view(), pool));
+  EXPECT_EQ(std::memcmp(plain.weight().packed, fed.weight().packed, 16 * 32), 0);
+}
+
+TEST(Int8Quantization, TheRestMakesRowsOfSixteenBits) {
+  for (const std::int64_t in : {7, 48, 576}) {
+    std::mt19937 rng(12);
+    ThreadPool pool(2);
+    Grid2 x = Grid2::random(9, in, 2, rng);
+    x.at(3, 1) = std::numeric_limits<float>::quiet_NaN();
+    std::fill_n(&x.at(4, 0), in, 0.0f);
+    const std::vector<std::int32_t> rows{0, 3, 4, 8};
+    for_each_isa([&](const std::string&) {
+      const Quantized quantized(x.view(), pool), rest(x.view(), rows, quantized.view(), pool);
+      EXPECT_TRUE(std::isnan(rest.view().scales[1]));
+      EXPECT_EQ(rest.view().scales[2], 0);
+      Grid2 w = Grid2::random(16, in, 0, rng), y(9, 16), added(4, 16);
+      const Packed packed(w, pool);
+      int8_linear(quantized.view(), packed.weight(), {}, y.view(), kNo, pool);
+      int8_linear(rest.view(), packed.weight(), {}, added.view(), kNo, pool);
+      // What the packed weights stand for, times the rotated row in double.
+      const std::int64_t order = hadamard_order(in), step = in / order;
+      for (const std::size_t i : {std::size_t{0}, std::size_t{3}}) {
+        const std::int32_t r = rows[i];
+        for (std::int64_t n = 0; n < 16; ++n) {
+          double sum = 0, size = 0;
+          for (std::int64_t k = 0; k < in; ++k) {
+            double rotated = 0;
+            for (std::int64_t j = 0; j < order; ++j) {
+              const bool minus = std::popcount(static_cast<std::uint64_t>(j & (k / step))) % 2 != 0;
+              rotated += (minus ? -1.0 : 1.0) * double{x.at(r, j * step + k % step)};
+            }
+            const double weight =
+                double{packed.weight_scale(n)} * reference::int8_element(packed.weight(), in, n, k);
+            sum += rotated * weight;
+            size += std::abs(rotated * weight);
+          }
+          const double got = double{y.at(r, n)} + double{added.at(static_cast<std::int64_t>(i), n)};
+          EXPECT_NEAR(got, sum, 1e-4 * size + 1e-6) << r << ", " << n;
+        }
+      }
+    });
+  }
+}
+
+TEST(Int8LinearTest, ALargeInputCostsLittleOnceRotated) {
+  EXPECT_LT(product_error(512, 1), 0.015);
+  EXPECT_LT(product_error(512, 30), 0.015);
+  EXPECT_GT(product_error(509, 1), 1e-3);
+  EXPECT_GT(product_error(509, 30), 2 * product_error(512, 30));  // a prime: not rotated
 }
 
 TEST(Int8LinearTest, RowsThatAreNotFiniteStayAlone) {
@@ -350,10 +466,9 @@ TEST(Int8LinearTest, RowsThatAreNotFiniteStayAlone) {
   Grid2 x = Grid2::random(5, 40, 0, rng), w = Grid2::random(20, 40, 0, rng), y(5, 20);
   x.at(3, 7) = std::numeric_limits<float>::infinity();
   x.at(1, 8) = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<std::int32_t> wide{7, 30};
-  const Packed packed(w, pool, wide);
+  const Packed packed(w, pool);
   for_each_isa([&](const std::string&) {
-    int8_linear(Quantized(x.view(), pool, wide).view(), packed.weight(), {}, y.view(), kNo, pool);
+    int8_linear(Quantized(x.view(), pool).view(), packed.weight(), {}, y.view(), kNo, pool);
     for (std::int64_t r = 0; r < 5; ++r) {
       for (std::int64_t n = 0; n < 20; ++n) EXPECT_EQ(std::isnan(y.at(r, n)), r == 3 || r == 1);
     }

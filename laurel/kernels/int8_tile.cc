@@ -53,11 +53,7 @@ HWY_INLINE void step(Sums<kRows>& sums, const unsigned char* a, __m512i b_left, 
 }
 
 HWY_INLINE void store(__m512i sum, std::int32_t* to, Int8Start start) {
-  if (start != Int8Start::kZero) {
-    __m512i old = _mm512_loadu_si512(to);
-    if (start == Int8Start::kTimes128) old = _mm512_slli_epi32(old, 7);
-    sum = _mm512_add_epi32(sum, old);
-  }
+  if (start != Int8Start::kZero) sum = _mm512_add_epi32(sum, _mm512_loadu_si512(to));
   _mm512_storeu_si512(to, sum);
 }
 
@@ -165,11 +161,7 @@ HWY_INLINE void end(const Sums<kRows>& sums, std::int32_t* to, std::int64_t stri
     std::int32_t* row = to + (kRows - 1) * stride;
     Ints sum = hn::Add(hn::ConcatEven(I32(), sums.right, sums.left),
                        hn::ConcatOdd(I32(), sums.right, sums.left));
-    if (start != Int8Start::kZero) {
-      Ints old = hn::LoadU(I32(), row);
-      if (start == Int8Start::kTimes128) old = hn::ShiftLeft<7>(old);
-      sum = hn::Add(sum, old);
-    }
+    if (start != Int8Start::kZero) sum = hn::Add(sum, hn::LoadU(I32(), row));
     hn::StoreU(sum, I32(), row);
   }
 }
@@ -212,8 +204,7 @@ void multiply_tile(const void* a, const unsigned char* b, std::int64_t, std::int
     }
     for (std::int64_t c = 0; c < kTileCols; ++c) {
       std::int32_t& to = sums[r * stride + c];
-      auto old = start == Int8Start::kZero ? 0 : static_cast<std::uint32_t>(to);
-      if (start == Int8Start::kTimes128) old *= 128;
+      const auto old = start == Int8Start::kZero ? 0 : static_cast<std::uint32_t>(to);
       to = static_cast<std::int32_t>(old + acc[c]);
     }
   }

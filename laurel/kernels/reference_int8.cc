@@ -8,23 +8,42 @@
 
 namespace laurel::kernels::reference {
 
-Int8Rows quantize_rows(ConstMatrix x, WideInputs wide) {
+namespace {
+
+// H x by butterflies of distances n, 2n, 4n, ...
+std::vector<float> rotated(const float* x, std::int64_t cols) {
+  std::vector<float> y(x, x + cols);
+  for (std::int64_t distance = cols / hadamard_order(cols); distance < cols; distance *= 2) {
+    for (std::int64_t k = 0; k < cols; ++k) {
+      if (k / distance % 2 != 0) continue;
+      float& low = y[static_cast<std::size_t>(k)];
+      float& high = y[static_cast<std::size_t>(k + distance)];
+      const float sum = low + high;
+      high = low - high;
+      low = sum;
+    }
+  }
+  return y;
+}
+
+}  // namespace
+
+Int8Rows quantize_rows(ConstMatrix x) {
   Int8Rows rows;
   for (std::int64_t r = 0; r < x.rows; ++r) {
+    const std::vector<float> row = rotated(x.row(r), x.cols);
     float largest = 0;
     bool finite = true;
-    for (std::int64_t k = 0; k < x.cols; ++k) {
-      const bool is_wide = std::ranges::find(wide, k) != wide.end();
-      const float size = std::abs(x.row(r)[k]) / (is_wide ? 128.0f : 1.0f);
-      largest = std::max(largest, size);
-      finite = finite && std::isfinite(size);
+    for (const float value : row) {
+      largest = std::max(largest, std::abs(value));
+      finite = finite && std::isfinite(value);
     }
     const bool is_zero = !finite || largest < 0x1p-100f;
     rows.scales.push_back(!finite   ? std::numeric_limits<float>::quiet_NaN()
                           : is_zero ? 0.0f
                                     : largest / 127.0f);
-    for (std::int64_t k = 0; k < x.cols; ++k) {
-      const float scaled = is_zero ? 0.0f : x.row(r)[k] * (127.0f / largest);
+    for (const float value : row) {
+      const float scaled = is_zero ? 0.0f : value * (127.0f / largest);
       rows.values.push_back(static_cast<int>(std::nearbyint(scaled)));
     }
   }

@@ -10,10 +10,10 @@
 namespace laurel::kernels::reference {
 
 struct Int8Rows {
-  std::vector<int> values;    // [rows, cols], dense: of wide inputs the whole integer
+  std::vector<int> values;    // [rows, cols], dense
   std::vector<float> scales;  // [rows]
 };
-Int8Rows quantize_rows(ConstMatrix x, WideInputs wide = {});
+Int8Rows quantize_rows(ConstMatrix x);
 
 // Element (n, k) of a packed weight of so many inputs, -127 to 127.
 int int8_element(const Int8Weight& weight, std::int64_t num_inputs, std::int64_t n, std::int64_t k);

@@ -56,35 +56,52 @@ namespace {
 
 constexpr std::int64_t kInt8RowAlignment = 64;  // bytes
 
-// Rows of at least `cols` bytes from the arena, `stride` apart.
-std::int8_t* int8_rows(std::int64_t rows, std::int64_t cols, std::int64_t& stride, Arena& arena) {
-  stride = (cols + kInt8RowAlignment - 1) / kInt8RowAlignment * kInt8RowAlignment;
-  const auto row_floats = stride / static_cast<std::int64_t>(sizeof(float));
-  return reinterpret_cast<std::int8_t*>(arena.matrix(rows, row_floats).data);
-}
-
-kernels::Int8Matrix int8_matrix(ConstMatrix x, std::size_t num_wide, Arena& arena) {
+kernels::Int8Matrix int8_matrix(std::int64_t rows, std::int64_t cols, Arena& arena) {
   kernels::Int8Matrix quantized;
-  quantized.rows = x.rows;
-  quantized.cols = x.cols;
-  quantized.num_wide = static_cast<std::int64_t>(num_wide);
-  quantized.values = int8_rows(x.rows, x.cols, quantized.stride, arena);
-  quantized.wide = int8_rows(x.rows, quantized.num_wide, quantized.wide_stride, arena);
-  quantized.scales = arena.matrix(1, x.rows).data;
-  quantized.sums = reinterpret_cast<std::int32_t*>(arena.matrix(1, x.rows).data);
+  quantized.rows = rows;
+  quantized.cols = cols;
+  quantized.stride = (cols + kInt8RowAlignment - 1) / kInt8RowAlignment * kInt8RowAlignment;
+  const auto row_floats = quantized.stride / static_cast<std::int64_t>(sizeof(float));
+  quantized.values = reinterpret_cast<std::int8_t*>(arena.matrix(rows, row_floats).data);
+  quantized.scales = arena.matrix(1, rows).data;
+  quantized.sums = reinterpret_cast<std::int32_t*>(arena.matrix(1, rows).data);
   return quantized;
 }
 
 }  // namespace
 
-const kernels::Int8Matrix& LinearInput::quantized(kernels::WideInputs wide) const {
-  if (quantized_.values == nullptr || !std::ranges::equal(wide, wide_)) {
-    quantized_ = int8_matrix(x_, wide.size(), context_.scratch);
-    wide_ = wide;
-    kernels::quantize_rows(x_, wide, quantized_, context_.pool);
+const kernels::Int8Matrix& LinearInput::quantized() const {
+  if (quantized_.values == nullptr) {
+    quantized_ = int8_matrix(x_.rows, x_.cols, context_.scratch);
+    kernels::quantize_rows(x_, quantized_, context_.pool);
   }
   return quantized_;
 }
+
+const kernels::Int8Matrix& LinearInput::rest() const {
+  if (rest_.values == nullptr) {
+    const auto count = static_cast<std::int64_t>(score_rows_.size());
+    rest_ = int8_matrix(count, x_.cols, context_.scratch);
+    kernels::quantize_rest(x_, score_rows_, quantized(), rest_, context_.pool);
+  }
+  return rest_;
+}
+
+namespace {
+
+void int8_linear(const PassContext& context, const LinearInput& x, const Linear& parameters,
+                 Matrix y, Accumulate accumulate) {
+  kernels::int8_linear(x.quantized(), parameters.int8, parameters.bias, y, accumulate,
+                       context.pool);
+  if (x.score_rows().empty()) return;
+  const kernels::Int8Matrix& rest = x.rest();
+  const ArenaScope scope(context.scratch);
+  const Matrix more = context.scratch.matrix(rest.rows, y.cols);
+  kernels::int8_linear(rest, parameters.int8, {}, more, Accumulate::kNo, context.pool);
+  kernels::scatter_add_rows(more, x.score_rows(), y, context.pool);
+}
+
+}  // namespace
 
 void linear(const PassContext& context, ConstMatrix x, const Linear& parameters, Matrix y,
             Accumulate accumulate) {
@@ -97,8 +114,7 @@ void linear(const PassContext& context, const LinearInput& input, const Linear& 
   const ConstMatrix x = input.values();
   if (context.observer != nullptr) context.observer->see(context, x, parameters);
   if (parameters.int8.packed != nullptr) {
-    kernels::int8_linear(input.quantized(parameters.wide_inputs), parameters.int8, parameters.bias,
-                         y, accumulate, context.pool);
+    int8_linear(context, input, parameters, y, accumulate);
   } else {
     kernels::linear(x, parameters.weight, parameters.bias, y, accumulate, context.pool);
   }
@@ -135,7 +151,7 @@ void BlockForward::project(const BlockValues& values) const {
   const ArenaScope scope(context_.scratch);
   const Matrix normed = context_.scratch.matrix(values.x.rows, values.x.cols);
   norm(context_, values.x, layer_.input_norm, normed);
-  const LinearInput input(context_, normed);
+  const LinearInput input(context_, normed, context_.layout.all.score_rows);
   linear(context_, input, layer_.k, values.k);
   rotate(context_, values.k, context_.config.num_kv_heads, context_.layout.all.positions);
   linear(context_, input, layer_.v, values.v);
@@ -144,9 +160,14 @@ void BlockForward::project(const BlockValues& values) const {
   } else {
     const Matrix query_input = context_.scratch.matrix(queries_.count(), values.x.cols);
     kernels::gather_rows(normed, queries_.rows, query_input, context_.pool);
-    linear(context_, query_input, layer_.q, values.q);
+    linear(context_, LinearInput(context_, query_input, queries_.score_rows), layer_.q, values.q);
   }
   rotate(context_, values.q, context_.config.num_heads, queries_.positions);
+}
+
+void BlockForward::add_linear(ConstMatrix x, const Linear& parameters, Matrix y) const {
+  const ArenaScope scope(context_.scratch);
+  linear(context_, LinearInput(context_, x, queries_.score_rows), parameters, y, Accumulate::kYes);
 }
 
 void BlockForward::attend(const BlockValues& values) const {
@@ -167,14 +188,14 @@ void BlockForward::add_attention(const BlockValues& values) const {
   } else if (values.x_mid.data != values.x.data) {
     copy_rows(values.x, values.x_mid, context_.pool);
   }
-  linear(context_, values.attended, layer_.o, values.x_mid, Accumulate::kYes);
+  add_linear(values.attended, layer_.o, values.x_mid);
 }
 
 void BlockForward::open_mlp(const BlockValues& values) const {
   const ArenaScope scope(context_.scratch);
   const Matrix normed = context_.scratch.matrix(values.x_mid.rows, values.x_mid.cols);
   norm(context_, values.x_mid, layer_.post_attention_norm, normed);
-  const LinearInput input(context_, normed);
+  const LinearInput input(context_, normed, queries_.score_rows);
   linear(context_, input, layer_.gate, values.gate);
   linear(context_, input, layer_.up, values.up);
 }
@@ -183,7 +204,7 @@ void BlockForward::close_mlp(const BlockValues& values, Matrix product, Matrix o
   kernels::silu_mul(values.gate, values.up, product, context_.pool);
   round_values(context_, product);
   if (out.data != values.x_mid.data) copy_rows(values.x_mid, out, context_.pool);
-  linear(context_, product, layer_.down, out, Accumulate::kYes);
+  add_linear(product, layer_.down, out);
 }
 
 }  // namespace laurel::model

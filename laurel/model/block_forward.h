@@ -74,25 +74,33 @@ class BlockForward {
   void close_mlp(const BlockValues& values, kernels::Matrix product, kernels::Matrix out) const;
 
  private:
+  // y += x · Wᵀ for the query rows.
+  void add_linear(kernels::ConstMatrix x, const Linear& parameters, kernels::Matrix y) const;
+
   const PassContext& context_;
   const LayerWeights& layer_;
   std::int64_t index_;
   const QueryRows& queries_;
 };
 
-// What linear layers take, quantized once for those of int8 that have the same wide inputs.
+// What linear layers take, quantized once for all of them that are int8. Rows that score points
+// read, a few of many on which the rewards depend most, are then of sixteen bits.
 class LinearInput {
  public:
   // The memory of the quantized form is taken from the context's scratch, for good.
-  LinearInput(const PassContext& context, kernels::ConstMatrix x) : context_(context), x_(x) {}
+  LinearInput(const PassContext& context, kernels::ConstMatrix x,
+              std::span<const std::int32_t> score_rows = {})
+      : context_(context), x_(x), score_rows_(score_rows) {}
   const kernels::ConstMatrix& values() const { return x_; }
-  const kernels::Int8Matrix& quantized(kernels::WideInputs wide) const;
+  std::span<const std::int32_t> score_rows() const { return score_rows_; }
+  const kernels::Int8Matrix& quantized() const;
+  const kernels::Int8Matrix& rest() const;  // [score rows] what quantized() left of them
 
  private:
   const PassContext& context_;
   kernels::ConstMatrix x_;
-  mutable kernels::Int8Matrix quantized_;
-  mutable kernels::WideInputs wide_;  // of quantized_
+  std::span<const std::int32_t> score_rows_;
+  mutable kernels::Int8Matrix quantized_, rest_;
 };
 
 // The operations, with rounding and low-rank adapters.

@@ -63,11 +63,10 @@ struct Lora {
 };
 
 struct Linear {
-  std::string name;                 // its role, "model.layers.0.mlp.up_proj"
-  kernels::Weight weight;           // data is null where the weight is int8
-  kernels::Int8Weight int8;         // for inference; packed is null where it is not
-  kernels::WideInputs wide_inputs;  // of int8
-  kernels::VectorParameter bias;    // data is null where there is none
+  std::string name;               // its role, "model.layers.0.mlp.up_proj"
+  kernels::Weight weight;         // data is null where the weight is int8
+  kernels::Int8Weight int8;       // for inference; packed is null where it is not
+  kernels::VectorParameter bias;  // data is null where there is none
   Lora lora;
 };
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "laurel/base/error.h"
 #include "laurel/model/block_forward.h"
@@ -13,42 +14,6 @@ namespace {
 
 using kernels::ConstMatrix;
 using kernels::Matrix;
-
-// An input is wide if its peak on the text exceeds this many times the median input's.
-constexpr float kWidePeak = 1.5f;
-// At most one input in this many is, those with the highest peaks.
-constexpr std::int64_t kInputsPerWide = 8;
-
-// [cols] the largest magnitude of each column.
-std::vector<float> column_peaks(ConstMatrix x) {
-  std::vector<float> peaks(static_cast<std::size_t>(x.cols), 0.0f);
-  for (std::int64_t r = 0; r < x.rows; ++r) {
-    for (std::int64_t k = 0; k < x.cols; ++k) {
-      float& peak = peaks[static_cast<std::size_t>(k)];
-      peak = std::max(peak, std::abs(x.row(r)[k]));
-    }
-  }
-  return peaks;
-}
-
-std::vector<std::int32_t> choose_wide_inputs(ConstMatrix x) {
-  const std::vector<float> peaks = column_peaks(x);
-  std::vector<float> sorted = peaks;
-  const auto middle = sorted.begin() + x.cols / 2;
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  const float threshold = kWidePeak * *middle;
-  const auto peak_of = [&](std::int32_t k) { return peaks[static_cast<std::size_t>(k)]; };
-  std::vector<std::int32_t> inputs(peaks.size());
-  std::iota(inputs.begin(), inputs.end(), 0);
-  std::erase_if(inputs, [&](std::int32_t k) { return !(peak_of(k) > threshold); });
-  std::stable_sort(inputs.begin(), inputs.end(),
-                   [&](std::int32_t a, std::int32_t b) { return peak_of(a) > peak_of(b); });
-  const auto limit =
-      static_cast<std::size_t>(std::min(kernels::kMaxWideInputs, x.cols / kInputsPerWide));
-  if (inputs.size() > limit) inputs.resize(limit);
-  std::sort(inputs.begin(), inputs.end());
-  return inputs;
-}
 
 // Root of the mean, over rows, of |got - want|² / |want|².
 double relative_error(ConstMatrix got, ConstMatrix want) {
@@ -64,6 +29,9 @@ double relative_error(ConstMatrix got, ConstMatrix want) {
   return std::sqrt(sum / static_cast<double>(std::max<std::int64_t>(1, want.rows)));
 }
 
+// "model.layers.0.mlp" of "model.layers.0.mlp.up_proj"
+std::string_view module_of(std::string_view name) { return name.substr(0, name.rfind('.')); }
+
 class Planner : public LinearObserver {
  public:
   explicit Planner(double max_error) : max_error_(max_error) {}
@@ -71,7 +39,7 @@ class Planner : public LinearObserver {
   void see(const PassContext& context, ConstMatrix x, const Linear& linear) override {
     if (!linear.name.starts_with("model.layers.")) return;  // the score head
     Int8Choice& choice = plan_[linear.name];
-    choice.wide_inputs = choose_wide_inputs(x);
+    choice.feedback = feedback_for(x, linear.name, context.pool);
     const ArenaScope scope(context.scratch);
     PassContext quiet = context;
     quiet.observer = nullptr;
@@ -86,13 +54,30 @@ class Planner : public LinearObserver {
     model::linear(quiet, x, quantized, got);
     choice.relative_error = relative_error(got, want);
     choice.stays_float = !(choice.relative_error <= max_error_);
+    if (choice.stays_float) choice.feedback = nullptr;
   }
 
   const Int8Plan& plan() const { return plan_; }
 
  private:
+  // Layers of one module that are told the same matrix one after the other share its feedback.
+  std::shared_ptr<const kernels::Int8Feedback> feedback_for(ConstMatrix x, const std::string& name,
+                                                            ThreadPool& pool) {
+    const bool is_last = x.data == last_input_.data && x.rows == last_input_.rows &&
+                         x.cols == last_input_.cols && module_of(name) == last_module_;
+    if (!is_last) {
+      last_input_ = x;
+      last_module_ = module_of(name);
+      last_feedback_ = std::make_shared<kernels::Int8Feedback>(kernels::int8_feedback(x, pool));
+    }
+    return last_feedback_;
+  }
+
   double max_error_;
   Int8Plan plan_;
+  ConstMatrix last_input_ = {};
+  std::string last_module_;
+  std::shared_ptr<const kernels::Int8Feedback> last_feedback_;
 };
 
 }  // namespace

@@ -10,13 +10,12 @@ namespace laurel::model {
 
 // Layers whose relative error (Int8Choice) exceeds this stay in float, unless the caller says
 // otherwise.
-inline constexpr double kMaxInt8Error = 0.02;
+inline constexpr double kMaxInt8Error = 0.0125;
 
-// Runs the model in float over the text and chooses for each linear layer of the decoder:
-// * an input is wide if its largest magnitude on the text exceeds 1.5 times that of the median
-//   input; at most 1/8 of the inputs, those with the largest;
-// * with that, the layer stays in float if its relative error exceeds max_error.
-// The same text gives the same plan. Throws UserError if the model's weights are int8 already.
+// Runs the model in float over the text. The inputs of each linear layer of the decoder there give
+// the feedback for rounding its weights; with that, layers whose relative error exceeds max_error
+// stay in float. The same text gives the same plan. Throws
+// UserError if the model's weights are int8 already.
 Int8Plan plan_int8(const RewardModel& model, const packing::Pack& text, double max_error,
                    ThreadPool& pool);
 

@@ -1,6 +1,5 @@
 #include "laurel/model/int8_pack.h"
 
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -13,8 +12,6 @@ namespace {
 constexpr std::string_view kWeight = ".weight";
 constexpr std::string_view kPacked = ".int8_weight";
 constexpr std::string_view kScale = ".int8_scale";
-constexpr std::string_view kWideInputs = ".wide_inputs";
-constexpr std::string_view kPackedWide = ".int8_wide_weight";
 
 std::string with(std::string_view layer, std::string_view suffix) {
   return std::string(layer) + std::string(suffix);
@@ -32,43 +29,11 @@ std::string_view linear_layer_of(const ExpectedTensor& tensor) {
   return std::string_view(tensor.name).substr(0, tensor.name.size() - kWeight.size());
 }
 
-// Elements of a tensor of int32 at any address.
-std::vector<std::int32_t> read_integers(const void* data, std::int64_t count) {
-  std::vector<std::int32_t> values(static_cast<std::size_t>(count));
-  if (count > 0) std::memcpy(values.data(), data, values.size() * sizeof(std::int32_t));
-  return values;
-}
-
-// Refuses wide inputs that are too many, out of order, or not below num_inputs.
-void check_wide_inputs(const formats::TensorView& tensor, std::int64_t num_inputs) {
-  const auto count = static_cast<std::int64_t>(tensor.data.size() / sizeof(std::int32_t));
-  if (tensor.dtype != DType::kI32 || tensor.shape.size() != 1 || count < 1 ||
-      count > kernels::kMaxWideInputs) {
-    throw UserError("{}: tensor {}: expected 1 to {} elements of type I32, got {} of type {}",
-                    tensor.file, tensor.name, kernels::kMaxWideInputs,
-                    formats::shape_text(tensor.shape), dtype_name(tensor.dtype));
-  }
-  std::int64_t least = 0;
-  for (const std::int32_t input : read_integers(tensor.data.data(), count)) {
-    if (input < least || input >= num_inputs) {
-      throw UserError("{}: tensor {}: expected ascending inputs below {}, got {}", tensor.file,
-                      tensor.name, num_inputs, input);
-    }
-    least = std::int64_t{input} + 1;
-  }
-}
-
 void add_int8_form(const ExpectedTensor& weight, std::string_view name,
-                   const formats::TensorStore& store, std::vector<ExpectedTensor>& list) {
+                   std::vector<ExpectedTensor>& list) {
   const std::int64_t out = weight.shape[0], in = weight.shape[1];
   list.push_back({with(name, kPacked), packed_shape(out, in), weight.layer, DType::kU8});
   list.push_back({with(name, kScale), {out}, weight.layer, DType::kF32});
-  const formats::TensorView* inputs = store.find(with(name, kWideInputs));
-  if (inputs == nullptr) return;
-  check_wide_inputs(*inputs, in);
-  const std::int64_t count = inputs->shape[0];
-  list.push_back({with(name, kWideInputs), {count}, weight.layer, DType::kI32});
-  list.push_back({with(name, kPackedWide), packed_shape(out, count), weight.layer, DType::kU8});
 }
 
 // --- Writing ---
@@ -125,15 +90,6 @@ void add_int8_tensors(const std::string& name, const Linear& linear, const Int8C
   tensors.push_back({with(name, kScale), DType::kF32, {out}, [quantized](const ByteSink& sink) {
                        pass(quantized().scales.front(), sink);
                      }});
-  if (choice.wide_inputs.empty()) return;
-  const auto num_wide = static_cast<std::int64_t>(choice.wide_inputs.size());
-  tensors.push_back(
-      {with(name, kWideInputs), DType::kI32, {num_wide}, [&choice](const ByteSink& sink) {
-         pass(choice.wide_inputs, sink);
-       }});
-  tensors.push_back(
-      {with(name, kPackedWide), DType::kU8, packed_shape(out, num_wide),
-       [quantized](const ByteSink& sink) { pass(quantized().packed_wide.front(), sink); }});
 }
 
 std::vector<TensorToWrite> pack_tensors(DecoderWeights& decoder, const Int8Plan& plan,
@@ -171,7 +127,7 @@ std::vector<ExpectedTensor> expected_pack_tensors(const ModelConfig& config,
   for (ExpectedTensor& tensor : expected_tensors(config)) {
     const std::string_view layer = linear_layer_of(tensor);
     if (!layer.empty() && store.find(tensor.name) == nullptr) {
-      add_int8_form(tensor, layer, store, list);
+      add_int8_form(tensor, layer, list);
     } else {
       list.push_back(std::move(tensor));
     }
@@ -179,19 +135,11 @@ std::vector<ExpectedTensor> expected_pack_tensors(const ModelConfig& config,
   return list;
 }
 
-void assign_int8(const FindWeight& find, LayerWeights& layer, Int8Copies& copies) {
+void assign_int8(const FindWeight& find, LayerWeights& layer) {
   for_each_linear(layer, [&](Linear& linear) {
     if (linear.weight.data != nullptr) return;
     const kernels::Weight scales = find(with(linear.name, kScale));
-    linear.int8.packed = find(with(linear.name, kPacked)).data;
-    linear.int8.scales = scales.data;
-    linear.int8.out_features = scales.in_features;
-    const kernels::Weight inputs = find(with(linear.name, kWideInputs));
-    if (inputs.data == nullptr) return;
-    linear.wide_inputs =
-        copies.wide_inputs.emplace_back(read_integers(inputs.data, inputs.in_features));
-    linear.int8.num_wide = inputs.in_features;
-    linear.int8.packed_wide = find(with(linear.name, kPackedWide)).data;
+    linear.int8 = {find(with(linear.name, kPacked)).data, scales.data, scales.in_features};
   });
 }
 

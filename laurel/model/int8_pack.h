@@ -1,13 +1,10 @@
 // Int8 packs: checkpoints whose linear layers are stored as kernels/int8.h multiplies them, so that
 // loading maps them. config.json says so (config.h):
-//   "quantization_config": {"quant_method": "laurel-int8", "version": 1}
+//   "quantization_config": {"quant_method": "laurel-int8", "version": 2}
 // A linear layer X of a decoder layer has, instead of X.weight [out, in],
 //   X.int8_weight   U8  [ceil(out / 16), ceil(in / 4), 16, 4]
 //   X.int8_scale    F32 [out]
-//   X.wide_inputs  I32 [n], and X.int8_wide_weight  U8 [ceil(out / 16), ceil(n / 4), 16, 4], if n >
-//   0
-//                  inputs are wide,
-// or X.weight as ever if all of it does. Only Laurel reads this.
+// or X.weight as ever if it stays in float. Only Laurel reads this.
 #pragma once
 
 #include <cstdint>
@@ -23,14 +20,12 @@
 
 namespace laurel::model {
 
-// expected_tensors() with the forms that the store has of each linear layer. Throws UserError for
-// a list of wide inputs that is not one.
+// expected_tensors() with the forms that the store has of each linear layer.
 std::vector<ExpectedTensor> expected_pack_tensors(const ModelConfig& config,
                                                   const formats::TensorStore& store);
 
-// Fills in the int8 part of a layer's linear layers from the pack's tensors. Lists of wide inputs
-// are copied; the rest points to what `find` gives.
-void assign_int8(const FindWeight& find, LayerWeights& layer, Int8Copies& copies);
+// Fills in the int8 part of a layer's linear layers from the pack's tensors.
+void assign_int8(const FindWeight& find, LayerWeights& layer);
 
 struct Int8PackSize {
   std::uint64_t num_bytes = 0;  // of tensor data

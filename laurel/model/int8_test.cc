@@ -19,6 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+const packing::PlanOptions kApart{.separate_ends = true};
+
 Rows rows_of(const std::string& name) {
   return read_json_file(golden(name) / "expected.json")["input_ids"].get<Rows>();
 }
@@ -47,7 +49,7 @@ TEST(Int8Model, RewardsStayNearFloat32) {
     const RewardModel exact({golden(name), {}, Precision::kF32}, pool);
     const RewardModel fast = int8_model(name, "", pool);
     const double error =
-        relative_error(rewards_of(exact, rows, {}, pool), rewards_of(fast, rows, {}, pool));
+        relative_error(rewards_of(exact, rows, kApart, pool), rewards_of(fast, rows, kApart, pool));
     EXPECT_GT(error, 1e-5);  // it does round
     EXPECT_LT(error, 0.25);  // layers of 32 random inputs, where rounding averages out least
   }
@@ -59,9 +61,9 @@ TEST(Int8Model, AdaptersAreMergedBeforeWeightsAreQuantized) {
   const RewardModel exact({golden("llama"), golden("llama_lora"), Precision::kF32}, pool);
   const RewardModel fast = int8_model("llama", "llama_lora", pool);
   const RewardModel base = int8_model("llama", "", pool);
-  const std::vector<float> want = rewards_of(exact, rows, {}, pool);
-  EXPECT_LT(2 * relative_error(want, rewards_of(fast, rows, {}, pool)),
-            relative_error(want, rewards_of(base, rows, {}, pool)));
+  const std::vector<float> want = rewards_of(exact, rows, kApart, pool);
+  EXPECT_LT(2 * relative_error(want, rewards_of(fast, rows, kApart, pool)),
+            relative_error(want, rewards_of(base, rows, kApart, pool)));
 }
 
 TEST(Int8Model, BitsDoNotDependOnSharingBatchingOrThreads) {
@@ -71,12 +73,12 @@ TEST(Int8Model, BitsDoNotDependOnSharingBatchingOrThreads) {
     kernels::select_isa(isa);
     ThreadPool one(1);
     const RewardModel model = int8_model("qwen2_window", "", one);
-    const std::vector<float> alone = rewards_of(model, rows, {1, true}, one);
+    const std::vector<float> alone = rewards_of(model, rows, {1, true, true}, one);
     for (const int threads : {1, 2, 3}) {
       ThreadPool pool(threads);
       for (const std::int64_t batch : {64, 4096}) {
         for (const bool share : {false, true}) {
-          EXPECT_EQ(rewards_of(model, rows, {batch, share}, pool), alone)
+          EXPECT_EQ(rewards_of(model, rows, {batch, share, true}, pool), alone)
               << threads << " threads, batch " << batch << ", sharing " << share;
         }
       }
@@ -85,33 +87,44 @@ TEST(Int8Model, BitsDoNotDependOnSharingBatchingOrThreads) {
   kernels::select_isa("best");
 }
 
+// A prefix of another row is scored on its own, with sharing or without.
+TEST(Int8Model, PrefixesOfRowsKeepTheirRewards) {
+  ThreadPool pool(2);
+  const RewardModel model = int8_model("llama", "", pool);
+  Rows rows = rows_of("llama");
+  const std::vector<std::int32_t> longest =
+      *std::ranges::max_element(rows, {}, [](const auto& row) { return row.size(); });
+  for (std::size_t size = 1; size < longest.size(); size += 3)
+    rows.emplace_back(longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(size));
+  EXPECT_EQ(rewards_of(model, rows, kApart, pool), rewards_of(model, rows, {1, true, true}, pool));
+  EXPECT_THROW(rewards_of(model, rows, {}, pool), InternalError);
+}
+
 // The products are exact; the rest has the same bits on all sets that fuse multiply and add.
 TEST(Int8Model, BitsAgreeBetweenInstructionSetsThatFuse) {
   const Rows rows = rows_of("llama");
   ThreadPool pool(1);
   const RewardModel model = int8_model("llama", "", pool);
-  const std::vector<float> want = rewards_of(model, rows, {}, pool);
+  const std::vector<float> want = rewards_of(model, rows, kApart, pool);
   for (const std::string& isa : kernels::available_isas()) {
     if (!isa.starts_with("avx")) continue;
     kernels::select_isa(isa);
-    EXPECT_EQ(rewards_of(model, rows, {}, pool), want) << isa;
+    EXPECT_EQ(rewards_of(model, rows, kApart, pool), want) << isa;
   }
   kernels::select_isa("best");
 }
 
-// A pack in a folder of its own, of tests/goldens/model/qwen2 with wide inputs in one layer and one
-// layer in float.
+// A pack in a folder of its own, of tests/goldens/model/qwen2 with one layer in float.
 class Int8Pack : public testing::Test {
  protected:
   Int8Pack() {
     directory_ = fs::path(testing::TempDir()) / "int8_pack";
     fs::remove_all(directory_);
     fs::create_directory(directory_);
-    plan_["model.layers.0.self_attn.q_proj"].wide_inputs = {1, 5, 31};
     plan_["model.layers.1.mlp.down_proj"].stays_float = true;
     const RewardModel model({golden("qwen2")}, pool_);
     write_int8_pack(directory_, model.weights(), plan_, 1 << 30, pool_);
-    set_quantization({{"quant_method", "laurel-int8"}, {"version", 1}});
+    set_quantization({{"quant_method", "laurel-int8"}, {"version", 2}});
   }
   ~Int8Pack() override { fs::remove_all(directory_); }
 
@@ -138,10 +151,10 @@ TEST_F(Int8Pack, GivesTheBitsOfQuantizingAtLoadMappedOrStreamed) {
   const Rows rows = rows_of("qwen2");
   RewardModel model({golden("qwen2")}, pool_);
   model.quantize(plan_, pool_);
-  const std::vector<float> want = rewards_of(model, rows, {}, pool_);
+  const std::vector<float> want = rewards_of(model, rows, kApart, pool_);
   for (const Streaming streaming : {Streaming::kNever, Streaming::kAlways}) {
     const RewardModel pack({.directory = directory_, .streaming = streaming}, pool_);
-    EXPECT_EQ(rewards_of(pack, rows, {}, pool_), want);
+    EXPECT_EQ(rewards_of(pack, rows, kApart, pool_), want);
     EXPECT_EQ(pack.weights().dtype(), "int8");
   }
 }
@@ -149,8 +162,8 @@ TEST_F(Int8Pack, GivesTheBitsOfQuantizingAtLoadMappedOrStreamed) {
 TEST_F(Int8Pack, RefusesAdaptersOtherVersionsAndOtherMethods) {
   EXPECT_NE(error_of({directory_, golden("llama_lora")}).find("an int8 pack takes no adapter"),
             std::string::npos);
-  set_quantization({{"quant_method", "laurel-int8"}, {"version", 2}});
-  EXPECT_NE(error_of({directory_}).find("key \"version\": expected 1, got 2"), std::string::npos);
+  set_quantization({{"quant_method", "laurel-int8"}, {"version", 1}});
+  EXPECT_NE(error_of({directory_}).find("key \"version\": expected 2, got 1"), std::string::npos);
   set_quantization({{"quant_method", "gptq"}});
   EXPECT_NE(error_of({directory_}).find("other than laurel-int8 are not supported"),
             std::string::npos);
@@ -168,18 +181,17 @@ TEST(Int8Inputs, AreBounded) {
 TEST_F(Int8Pack, RefusesTensorsThatAreNotThePacks) {
   set_quantization(nullptr);  // an ordinary checkpoint has no such tensors
   EXPECT_NE(error_of({directory_}).find("missing"), std::string::npos);
-  set_quantization({{"quant_method", "laurel-int8"}, {"version", 1}});
+  set_quantization({{"quant_method", "laurel-int8"}, {"version", 2}});
   const std::string path = (directory_ / "model.safetensors").string();
   std::string bytes = read_file(path);
   write_file(path, bytes.substr(0, bytes.size() - 64));
   EXPECT_NE(error_of({directory_}), "no error");
-  const std::string three("\x01\0\0\0\x05\0\0\0\x1f\0\0\0", 12);
-  const std::size_t at = bytes.find(three);
+  const std::string name = "mlp.up_proj.int8_scale";
+  const std::size_t at = bytes.find(name);
   ASSERT_NE(at, std::string::npos);
-  bytes[at + 8] = 32;  // of inputs 0 to 31
+  bytes[at + name.size() - 1] = '3';  // "int8_scal3"
   write_file(path, bytes);
-  EXPECT_NE(error_of({directory_}).find("expected ascending inputs below 32, got 32"),
-            std::string::npos);
+  EXPECT_NE(error_of({directory_}).find("int8_scale"), std::string::npos);
 }
 
 }  // namespace

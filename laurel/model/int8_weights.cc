@@ -17,19 +17,15 @@ void check_int8_inputs(const ModelConfig& config) {
 
 void quantize_linear(Linear& linear, const Int8Choice& choice, Int8Copies& copies,
                      ThreadPool& pool) {
+  static const kernels::Int8Feedback kNone;
   const kernels::Weight& weight = linear.weight;
-  const std::int64_t out = weight.out_features, in = weight.in_features;
-  const auto num_wide = static_cast<std::int64_t>(choice.wide_inputs.size());
-  const auto bytes = [&](std::int64_t inputs) {
-    return static_cast<std::size_t>(kernels::packed_int8_bytes(out, inputs));
-  };
+  const std::int64_t out = weight.out_features;
+  const auto bytes = static_cast<std::size_t>(kernels::packed_int8_bytes(out, weight.in_features));
   const kernels::Int8WeightMemory memory{
-      copies.packed.emplace_back(bytes(in)).data(),
-      copies.scales.emplace_back(static_cast<std::size_t>(out)).data(),
-      copies.packed_wide.emplace_back(bytes(num_wide)).data()};
-  linear.wide_inputs = copies.wide_inputs.emplace_back(choice.wide_inputs);
-  kernels::quantize_weight(weight, linear.wide_inputs, memory, pool);
-  linear.int8 = {memory.packed, memory.scales, out, num_wide, memory.packed_wide};
+      copies.packed.emplace_back(bytes).data(),
+      copies.scales.emplace_back(static_cast<std::size_t>(out)).data()};
+  kernels::quantize_weight(weight, choice.feedback ? *choice.feedback : kNone, memory, pool);
+  linear.int8 = {memory.packed, memory.scales, out};
   linear.weight = {};
 }
 

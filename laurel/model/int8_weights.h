@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,22 +16,21 @@ namespace laurel::model {
 
 // How one linear layer becomes int8.
 struct Int8Choice {
-  bool stays_float = false;               // it does not
-  std::vector<std::int32_t> wide_inputs;  // as in kernels/int8.h
+  bool stays_float = false;                                    // it does not
+  std::shared_ptr<const kernels::Int8Feedback> feedback = {};  // for rounding; null for none
   // Of its outputs on the calibration text, were it int8: root of the mean, over tokens, of
   // |error|² / |output|².
   double relative_error = 0;
 };
 
-// By the layer's name, as in for_each_role(). Layers that it does not name are int8 without wide
-// inputs.
+// By the layer's name, as in for_each_role(). Layers that it does not name are int8 without
+// feedback.
 using Int8Plan = std::map<std::string, Int8Choice, std::less<>>;
 
 // Memory of weights that were quantized at load.
 struct Int8Copies {
-  std::deque<std::vector<unsigned char>> packed, packed_wide;
+  std::deque<std::vector<unsigned char>> packed;
   std::deque<std::vector<float>> scales;
-  std::deque<std::vector<std::int32_t>> wide_inputs;
 };
 
 // Throws UserError if a linear layer of this shape has more inputs than an int8 sum may have

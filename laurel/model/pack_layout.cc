@@ -1,6 +1,7 @@
 #include "laurel/model/pack_layout.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "laurel/base/error.h"
 
@@ -40,6 +41,9 @@ PackLayout::PackLayout(const ModelConfig& config, const packing::Pack& source)
     }
     scored_of_point.push_back(scored.count() - 1);
   }
+  all.score_rows = scored.rows;
+  scored.score_rows.resize(scored.rows.size());
+  std::iota(scored.score_rows.begin(), scored.score_rows.end(), 0);
 }
 
 }  // namespace laurel::model

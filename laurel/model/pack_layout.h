@@ -18,6 +18,7 @@ struct QueryRows {
   std::vector<std::int32_t> rows;  // ascending; empty if all
   std::vector<std::int32_t> positions;
   std::vector<kernels::QueryRun> runs;
+  std::vector<std::int32_t> score_rows;  // of them, those that a score point reads; ascending
   std::int64_t count() const { return static_cast<std::int64_t>(positions.size()); }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "laurel/base/error.h"
 #include "laurel/base/file_hash.h"
 #include "laurel/base/memory.h"
 #include "laurel/formats/tensor_store.h"
@@ -147,6 +148,8 @@ std::vector<std::vector<float>> RewardModel::forward(std::span<const packing::Pa
                                                      ThreadPool& pool,
                                                      const OnProgress& on_progress) const {
   GroupPass::Options options{impl_->precision, impl_->max_stream_bytes()};
+  if (impl_->plan.is_int8() && !std::ranges::all_of(packs, packing::has_separate_ends))
+    throw InternalError("forward: int8 takes packs with separate ends");
   double done = 0, total = 0;  // rows times layers
   for (const packing::Pack& pack : packs) total += static_cast<double>(pack.tokens.size());
   total *= static_cast<double>(impl_->config.num_layers);

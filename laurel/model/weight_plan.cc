@@ -112,7 +112,7 @@ LayerWeights WeightPlan::layer(std::int64_t index, const StoredBytes& bytes, Ten
                                ThreadPool& pool) const {
   const FindPrepared find{prepare_all(index, bytes, copies, pool)};
   LayerWeights layer = assign_layer_roles(index, find);
-  if (config_.int8_pack) assign_int8(find, layer, copies.int8);
+  if (config_.int8_pack) assign_int8(find, layer);
   if (int8_plan_) quantize_layer(layer, *int8_plan_, copies.int8, pool);
   return layer;
 }

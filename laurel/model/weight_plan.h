@@ -57,6 +57,8 @@ class WeightPlan {
     int8_plan_ = std::move(plan);
   }
 
+  bool is_int8() const { return config_.int8_pack || int8_plan_; }
+
   std::int64_t num_layers() const { return config_.num_layers; }
   // In the order of expected_tensors().
   const std::vector<PlannedTensor>& tensors() const { return tensors_; }

@@ -8,12 +8,14 @@
 namespace laurel::packing {
 namespace {
 
-// Tokens that two sequences have in common from the start.
-std::int64_t common_prefix(const Sequence& a, const Sequence& b) {
+// Tokens that two sequences may share from the start.
+std::int64_t common_prefix(const Sequence& a, const Sequence& b, bool separate_ends) {
   if (a.first_position != b.first_position) return 0;
   const auto length = std::min(a.tokens.size(), b.tokens.size());
   const auto end = a.tokens.begin() + static_cast<std::ptrdiff_t>(length);
-  return std::mismatch(a.tokens.begin(), end, b.tokens.begin()).first - a.tokens.begin();
+  const auto same = std::mismatch(a.tokens.begin(), end, b.tokens.begin()).first;
+  const bool goes_on = same == end && a.tokens.size() != b.tokens.size();
+  return same - a.tokens.begin() - (separate_ends && goes_on ? 1 : 0);
 }
 
 std::int64_t length_of(const Sequence& sequence) {
@@ -33,11 +35,11 @@ struct SortedSequences {
   std::int64_t shared_at(std::int64_t i) const { return shared[static_cast<std::size_t>(i)]; }
 };
 
-SortedSequences sort_sequences(std::span<const Sequence> input, bool share_prefixes) {
+SortedSequences sort_sequences(std::span<const Sequence> input, const PlanOptions& options) {
   SortedSequences sorted{input, std::vector<std::int64_t>(input.size()),
                          std::vector<std::int64_t>(input.size(), 0)};
   std::iota(sorted.order.begin(), sorted.order.end(), 0);
-  if (!share_prefixes) return sorted;
+  if (!options.share_prefixes) return sorted;
   std::stable_sort(sorted.order.begin(), sorted.order.end(), [&](std::int64_t a, std::int64_t b) {
     const Sequence& left = input[static_cast<std::size_t>(a)];
     const Sequence& right = input[static_cast<std::size_t>(b)];
@@ -48,8 +50,9 @@ SortedSequences sort_sequences(std::span<const Sequence> input, bool share_prefi
                                         right.tokens.begin(), right.tokens.end());
   });
   for (std::size_t i = 1; i < sorted.order.size(); ++i) {
-    sorted.shared[i] = common_prefix(sorted.at(static_cast<std::int64_t>(i) - 1),
-                                     sorted.at(static_cast<std::int64_t>(i)));
+    sorted.shared[i] =
+        common_prefix(sorted.at(static_cast<std::int64_t>(i) - 1),
+                      sorted.at(static_cast<std::int64_t>(i)), options.separate_ends);
   }
   return sorted;
 }
@@ -141,7 +144,7 @@ std::vector<Pack> plan_packs(std::span<const Sequence> sequences, const PlanOpti
   for (const Sequence& sequence : sequences) {
     if (sequence.tokens.empty()) throw InternalError("plan_packs: empty sequence");
   }
-  const SortedSequences sorted = sort_sequences(sequences, options.share_prefixes);
+  const SortedSequences sorted = sort_sequences(sequences, options);
   const auto count = static_cast<std::int64_t>(sequences.size());
   std::vector<Pack> packs;
   std::int64_t begin = 0;
@@ -159,6 +162,17 @@ std::vector<Pack> plan_packs(std::span<const Sequence> sequences, const PlanOpti
     begin = end;
   }
   return packs;
+}
+
+bool has_separate_ends(const Pack& pack) {
+  std::vector<bool> is_parent(pack.segments.size(), false);
+  for (const Segment& segment : pack.segments) {
+    if (segment.parent >= 0) is_parent[static_cast<std::size_t>(segment.parent)] = true;
+  }
+  return std::ranges::all_of(pack.score_points, [&](const ScorePoint& point) {
+    const auto segment = static_cast<std::size_t>(point.segment);
+    return !is_parent[segment] && point.index_in_segment == pack.segments[segment].num_rows - 1;
+  });
 }
 
 PlanStatistics statistics(std::span<const Sequence> sequences, std::span<const Pack> packs) {

@@ -44,12 +44,18 @@ struct Pack {
 struct PlanOptions {
   std::int64_t max_tokens = 4096;  // rows per pack; a longer sequence is a pack of its own
   bool share_prefixes = true;      // false: every sequence is a root of its own
+  // The last token of a sequence shares its row with other last tokens only: a row that a score
+  // point reads has no descendants.
+  bool separate_ends = false;
 };
 
 // Packs that contain every sequence exactly once. Deterministic. Sequences are grouped by common
 // prefix, so the packs' order is not the input's; results find their way back through
 // ScorePoint::sequence.
 std::vector<Pack> plan_packs(std::span<const Sequence> sequences, const PlanOptions& options = {});
+
+// Whether every score point's row is the last of a segment without children.
+bool has_separate_ends(const Pack& pack);
 
 // Counts for reports: tokens before sharing, and rows after it.
 struct PlanStatistics {

@@ -61,6 +61,7 @@ void expect_valid_plan(const std::vector<Sequence>& sequences, const PlanOptions
     RC_ASSERT(row == static_cast<std::int64_t>(pack.tokens.size()));
     RC_ASSERT(pack.tokens.size() == pack.positions.size());
     RC_ASSERT(row <= options.max_tokens || pack.score_points.size() == 1);
+    RC_ASSERT(!options.separate_ends || has_separate_ends(pack));
     for (const ScorePoint& point : pack.score_points) {
       const Sequence& sequence = sequences[static_cast<std::size_t>(point.sequence)];
       const Path path = path_to(pack, point);
@@ -82,6 +83,7 @@ TEST(PlanPacks, HoldsItsPromisesForAnySequences) {
     PlanOptions options;
     options.max_tokens = *rc::gen::inRange(1, 60);
     options.share_prefixes = *rc::gen::arbitrary<bool>();
+    options.separate_ends = *rc::gen::arbitrary<bool>();
     std::vector<Sequence> sequences = as_sequences(tokens);
     for (Sequence& sequence : sequences) sequence.first_position = *rc::gen::inRange(0, 2);
     expect_valid_plan(sequences, options);
@@ -98,6 +100,18 @@ TEST(PlanPacks, ComputesAPromptOnce) {
   EXPECT_EQ(counts.sequence_tokens, 17);
   EXPECT_EQ(counts.physical_tokens, 7);
   EXPECT_EQ(counts.attention_pairs, 1 + 2 + 3 + 4 + 5 + 4 + 1);
+}
+
+TEST(PlanPacks, SeparatesTheEndsOfPrefixesIfAsked) {
+  const std::vector<Tokens> tokens = {{1, 2, 3, 7, 8}, {1, 2, 3, 9}, {5}, {1, 2, 3, 7, 8}, {1, 2}};
+  const std::vector<Sequence> sequences = as_sequences(tokens);
+  PlanOptions options;
+  EXPECT_FALSE(has_separate_ends(plan_packs(sequences, options).at(0)));
+  options.separate_ends = true;
+  const std::vector<Pack> packs = plan_packs(sequences, options);
+  ASSERT_EQ(packs.size(), 1u);
+  EXPECT_EQ(packs[0].tokens.size(), 8u);  // 1 | 2 ; 2 3 | 7 8 | 9 ; 5
+  EXPECT_TRUE(has_separate_ends(packs[0]));
 }
 
 TEST(PlanPacks, WithoutSharingEverySequenceIsARoot) {

@@ -7,8 +7,8 @@
 
 namespace laurel::scoring {
 
-// Short conversations of several kinds, some hundred tokens in all. Changing them changes the
-// rewards of every model that is calibrated on them.
+// Conversations of several kinds, good and bad answers, some two thousand tokens in all. Changing
+// them changes the rewards of every model that is calibrated on them.
 std::vector<schema::Conversation> calibration_text();
 
 }  // namespace laurel::scoring

@@ -108,7 +108,8 @@ std::vector<Result<Reward>> Scorer::Impl::score(std::span<const Conversation> ba
     owners.push_back(i);
   }
   const std::vector<packing::Pack> packs =
-      packing::plan_packs(sequences, {options.batch_tokens, options.share_prefixes});
+      packing::plan_packs(sequences, {options.batch_tokens, options.share_prefixes,
+                                      encoder.rule().compute == schema::ComputeType::kInt8});
   const bool to_half = encoder.rule().rounding == schema::RewardRounding::kF16;
   const std::vector<std::vector<float>> rewards = reward_model.forward(packs, pool, on_progress);
   for (std::size_t p = 0; p < packs.size(); ++p) {
