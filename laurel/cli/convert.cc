@@ -96,9 +96,10 @@ void convert_to_int8(const ConvertCommand& command) {
 void add_int8_options(CLI::App& app, ConvertCommand& command) {
   app.add_option("--adapter", command.adapter, "int8: PEFT LoRA adapter directory, merged first")
       ->type_name("DIR");
-  app.add_option("--calibration", command.calibration,
-                 "int8: JSONL rows, as for laurel score, that show which layers must stay in float "
-                 "(default: a built-in text)")
+  app.add_option(
+         "--calibration", command.calibration,
+         "int8: JSONL rows, as for laurel score and like those to be scored, that guide rounding "
+         "and show which layers must stay in float (default: a built-in text)")
       ->type_name("FILE");
   app.add_option("--max-error", command.max_error,
                  "int8: keep layers in float whose relative error on that text is larger; lower is "

@@ -40,8 +40,8 @@ void add_scorer_options(CLI::App& command, scoring::ScorerOptions& options) {
   command
       .add_option(
           "--dtype", options.dtype,
-          "Compute type: f32, bf16 with transformers' rounding, or int8, faster and near f32 "
-          "(default: f32, but int8 for an int8 pack)")
+          "Compute type: f32, bf16 with transformers' rounding, or int8, faster and near f32, made "
+          "at every start unless the model is an int8 pack (default: f32, but int8 for a pack)")
       ->check(CLI::IsMember({"f32", "bf16", "int8"}));
   command.add_option("--threads", options.num_threads, "Threads (default: all usable cores)")
       ->type_name("N")
