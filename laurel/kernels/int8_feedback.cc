@@ -61,33 +61,39 @@ bool moments_to_factors(float* moments, std::int64_t size) {
 
 }  // namespace
 
+std::vector<FeedbackBlock> feedback_blocks(std::int64_t num_inputs) {
+  const std::int64_t count = ceil_div(num_inputs, kFeedbackBlock);
+  std::vector<FeedbackBlock> blocks;
+  std::int64_t place = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    blocks.push_back({part_of(num_inputs, count, i), place});
+    place += blocks.back().inputs.size() * blocks.back().inputs.size();
+  }
+  return blocks;
+}
+
 Int8Feedback int8_feedback(ConstMatrix x, ThreadPool& pool) {
-  const std::int64_t num_blocks = ceil_div(x.cols, kFeedbackBlock);
+  const std::vector<FeedbackBlock> blocks = feedback_blocks(x.cols);
+  const auto num_blocks = static_cast<std::int64_t>(blocks.size());
   Int8Feedback feedback;
-  if (x.cols == 0 || x.rows < kRowsPerInput * ceil_div(x.cols, num_blocks)) return feedback;
+  if (blocks.empty() || x.rows < kRowsPerInput * ceil_div(x.cols, num_blocks)) return feedback;
   std::vector<float> memory(static_cast<std::size_t>(x.rows * x.cols));
   const Matrix rotated{memory.data(), x.rows, x.cols, x.cols};
   rotate_rows(x, rotated, pool);
-  std::vector<std::int64_t> places{0};
-  for (std::int64_t i = 0; i < num_blocks; ++i) {
-    const std::int64_t size = part_of(x.cols, num_blocks, i).size();
-    places.push_back(places.back() + size * size);
-  }
-  feedback.factors.assign(static_cast<std::size_t>(places.back()), 0.0f);
-  for (std::int64_t i = 0; i < num_blocks; ++i) {
-    const Range block = part_of(x.cols, num_blocks, i);
-    const ConstMatrix part{rotated.data + block.begin, x.rows, block.size(), x.cols};
-    float* moments =
-        &feedback.factors[static_cast<std::size_t>(places[static_cast<std::size_t>(i)])];
-    linear_weight_gradient(part, part, {moments, block.size(), block.size(), block.size()}, pool);
+  const FeedbackBlock& last = blocks.back();
+  feedback.factors.assign(
+      static_cast<std::size_t>(last.place + last.inputs.size() * last.inputs.size()), 0.0f);
+  for (const FeedbackBlock& block : blocks) {
+    const std::int64_t size = block.inputs.size();
+    const ConstMatrix part{rotated.data + block.inputs.begin, x.rows, size, x.cols};
+    const Matrix moments{feedback.factors.data() + block.place, size, size, size};
+    linear_weight_gradient(part, part, moments, pool);
   }
   std::atomic<bool> ok = true;
   pool.parallel_for(num_blocks, 1, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t size = part_of(x.cols, num_blocks, i).size();
-      if (!moments_to_factors(
-              &feedback.factors[static_cast<std::size_t>(places[static_cast<std::size_t>(i)])],
-              size))
+      const FeedbackBlock& block = blocks[static_cast<std::size_t>(i)];
+      if (!moments_to_factors(feedback.factors.data() + block.place, block.inputs.size()))
         ok = false;
     }
   });

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "laurel/base/thread_pool.h"
 #include "laurel/kernels/ops.h"
+#include "laurel/kernels/partition.h"
 
 namespace laurel::kernels {
 
@@ -15,16 +17,14 @@ namespace laurel::kernels {
 constexpr std::int64_t kInt8RowBytes = 1536 + 64;
 constexpr std::int64_t kMaxInt8TileRows = 14;
 
-// What sums begin with: 0, or the old ones.
-enum class Int8Start { kZero, kContinue };
-
-// sums[r, c] (+)= Σ_k a[r, k] · b[k, c] for a fixed number of rows and two vectors of columns:
+// sums[r, c] = Σ_k a[r, k] · b[k, c] (with kYes: +=) for a fixed number of rows and two vectors of
+// columns:
 //   a: rows kInt8RowBytes apart, of `groups` · 4 elements;
 //   b: the packed weight (kernels/int8.h) at the first column of the tile's left half, b + right at
 //   that of its right half; sums: rows `stride` apart.
 using Int8Tile = void (*)(const void* a, const unsigned char* b, std::int64_t right,
                           std::int64_t groups, std::int32_t* sums, std::int64_t stride,
-                          Int8Start start);
+                          Accumulate accumulate);
 
 // One row of a block of columns: y[c] = sums'[c] · (row_scale · scales[c]) (+ bias[c]) (+ y[c]),
 // where sums' = sums - 128 · row_sum undoes the weights' zero point.
@@ -51,6 +51,14 @@ struct Int8Kernels {
 
 // Those of the instruction set in use.
 const Int8Kernels& int8_kernels();
+
+// A block of inputs whose weights make up for each other's rounding, and where its factors are in
+// Int8Feedback::factors.
+struct FeedbackBlock {
+  Range inputs;
+  std::int64_t place = 0;
+};
+std::vector<FeedbackBlock> feedback_blocks(std::int64_t num_inputs);
 
 // y[r] = H x[r], as quantize_rows() rotates.
 void rotate_rows(ConstMatrix x, Matrix y, ThreadPool& pool);

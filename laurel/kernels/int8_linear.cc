@@ -70,12 +70,12 @@ class Block {
                         a + (r - rows.begin) * kInt8RowBytes);
     }
     const Int8Tile multiply = kernels_.tile(rows.size());
-    const Int8Start start = groups.begin == 0 ? Int8Start::kZero : Int8Start::kContinue;
+    const Accumulate accumulate = groups.begin == 0 ? Accumulate::kNo : Accumulate::kYes;
     for (std::int64_t t = 0; t < num_col_tiles_; ++t) {
       const std::int64_t col = t * kernels_.tile_cols;
       multiply(a, packed(groups.begin, cols_.begin + col),
                right_half(groups.begin, cols_.begin + col), groups.size(), sums + col, stride_,
-               start);
+               accumulate);
     }
   }
 

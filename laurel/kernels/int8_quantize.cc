@@ -157,11 +157,10 @@ void rotate_row(const float* x, std::int64_t cols, float* memory, float* y) {
   std::copy_n(rotate(x, cols, memory), cols, y);
 }
 
-// Row r of `quantized` from a row of floats. memory: [2, cols]
-void quantize_row(const float* x, const Int8Matrix& quantized, std::int64_t r, float* memory) {
+// Row r of `quantized` from a rotated row.
+void quantize_rotated(const float* rotated, const Int8Matrix& quantized, std::int64_t r) {
   std::int8_t* to = quantized.values + r * quantized.stride;
   const std::int64_t cols = quantized.cols;
-  const float* rotated = rotate(x, cols, memory);
   const auto largest = std::bit_cast<float>(largest_magnitude(rotated, cols));
   quantized.sums[r] = 0;
   quantized.scales[r] = 0;
@@ -174,6 +173,11 @@ void quantize_row(const float* x, const Int8Matrix& quantized, std::int64_t r, f
     quantized.scales[r] = std::numeric_limits<float>::quiet_NaN();
   }
   std::fill(to + done, to + round_up(cols, kInt8GroupInputs), std::int8_t{0});
+}
+
+// The same from x[r]. memory: [2, cols]
+void quantize_row(const float* x, const Int8Matrix& quantized, std::int64_t r, float* memory) {
+  quantize_rotated(rotate(x, quantized.cols, memory), quantized, r);
 }
 
 // Row i of `rest` from row r of x and of `quantized`. memory: [2, cols]
@@ -224,6 +228,7 @@ namespace laurel::kernels {
 namespace {
 
 HWY_EXPORT(rotate_row);
+HWY_EXPORT(quantize_rotated);
 HWY_EXPORT(quantize_row);
 HWY_EXPORT(quantize_rest_row);
 HWY_EXPORT(quantize_with_feedback);
@@ -252,22 +257,18 @@ void pack_panel(const std::int8_t* values, std::int64_t stride, std::int64_t cha
   }
 }
 
-// Row r of `rows`, quantized without feedback, with it. memory: [2, cols]
-void round_again(const float* channel, const Int8Feedback& feedback, const Int8Matrix& rows,
-                 std::int64_t r, float* memory) {
-  const std::int64_t cols = rows.cols;
+// Rounds row r of `rows` anew, with feedback and the scale that it has. w: the rotated channel,
+// which is changed.
+void round_with_feedback(float* w, const Int8Feedback& feedback,
+                         std::span<const FeedbackBlock> blocks, const Int8Matrix& rows,
+                         std::int64_t r) {
   if (!(rows.scales[r] > 0)) return;
-  float* w = memory + 2 * cols;
-  HWY_DYNAMIC_DISPATCH(rotate_row)(channel, cols, memory, w);
   const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_with_feedback);
-  const std::int64_t num_blocks = ceil_div(cols, kFeedbackBlock);
-  const float* factors = feedback.factors.data();
   rows.sums[r] = 0;
-  for (std::int64_t i = 0; i < num_blocks; ++i) {
-    const Range block = part_of(cols, num_blocks, i);
-    rows.sums[r] += quantize(w + block.begin, block.size(), factors, rows.scales[r],
-                             rows.values + r * rows.stride + block.begin);
-    factors += block.size() * block.size();
+  for (const FeedbackBlock& block : blocks) {
+    rows.sums[r] +=
+        quantize(w + block.inputs.begin, block.inputs.size(), feedback.factors.data() + block.place,
+                 rows.scales[r], rows.values + r * rows.stride + block.inputs.begin);
   }
 }
 
@@ -278,9 +279,10 @@ std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_featur
 }
 
 std::int64_t hadamard_order(std::int64_t num_inputs) {
-  std::int64_t order = 1;
-  while (num_inputs % (2 * order) == 0 && num_inputs / (2 * order) >= kMinHadamardStep) order *= 2;
-  return order;
+  const auto inputs = static_cast<std::uint64_t>(num_inputs);
+  const std::uint64_t divisor = inputs & (~inputs + 1);  // the largest power of two
+  const std::uint64_t most = std::bit_floor(inputs / std::uint64_t{kMinHadamardStep});
+  return static_cast<std::int64_t>(std::max<std::uint64_t>(1, std::min(divisor, most)));
 }
 
 void quantize_rows(ConstMatrix x, const Int8Matrix& quantized, ThreadPool& pool) {
@@ -314,12 +316,16 @@ void rotate_rows(ConstMatrix x, Matrix y, ThreadPool& pool) {
 
 void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const Int8WeightMemory& to,
                      ThreadPool& pool) {
-  const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_row);
+  const auto rotate = HWY_DYNAMIC_DISPATCH(rotate_row);
+  const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_rotated);
+  std::vector<FeedbackBlock> blocks;
+  if (!feedback.factors.empty()) blocks = feedback_blocks(weight.in_features);
   const std::int64_t in = weight.in_features, stride = round_up(in, kInt8GroupInputs);
   const auto order = static_cast<float>(hadamard_order(in));
   const std::int64_t panels = ceil_div(weight.out_features, kInt8PanelChannels);
   pool.parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end, int) {
-    std::vector<float> channel(static_cast<std::size_t>(in)), memory(3 * channel.size());
+    std::vector<float> channel(static_cast<std::size_t>(in)), rotated(channel.size());
+    std::vector<float> memory(2 * channel.size());
     std::vector<std::int8_t> values(static_cast<std::size_t>(kInt8PanelChannels * stride));
     std::vector<std::int32_t> sums(static_cast<std::size_t>(kInt8PanelChannels));
     for (std::int64_t p = begin; p < end; ++p) {
@@ -333,9 +339,9 @@ void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const I
       rows.stride = stride;
       for (std::int64_t r = 0; r < rows.rows; ++r) {
         load_channel(weight, first + r, channel.data());
-        quantize(channel.data(), rows, r, memory.data());
-        if (!feedback.factors.empty())
-          round_again(channel.data(), feedback, rows, r, memory.data());
+        rotate(channel.data(), in, memory.data(), rotated.data());
+        quantize(rotated.data(), rows, r);
+        if (!blocks.empty()) round_with_feedback(rotated.data(), feedback, blocks, rows, r);
         rows.scales[r] /= order;
       }
       pack_panel(rows.values, stride, rows.rows, to.packed + first * stride);

@@ -52,25 +52,25 @@ HWY_INLINE void step(Sums<kRows>& sums, const unsigned char* a, __m512i b_left, 
   }
 }
 
-HWY_INLINE void store(__m512i sum, std::int32_t* to, Int8Start start) {
-  if (start != Int8Start::kZero) sum = _mm512_add_epi32(sum, _mm512_loadu_si512(to));
+HWY_INLINE void store(__m512i sum, std::int32_t* to, Accumulate accumulate) {
+  if (accumulate == Accumulate::kYes) sum = _mm512_add_epi32(sum, _mm512_loadu_si512(to));
   _mm512_storeu_si512(to, sum);
 }
 
 template <int kRows>
 HWY_INLINE void end(const Sums<kRows>& sums, std::int32_t* to, std::int64_t stride,
-                    Int8Start start) {
+                    Accumulate accumulate) {
   if constexpr (kRows > 0) {
-    end(sums.above, to, stride, start);
-    store(sums.left, to + (kRows - 1) * stride, start);
-    store(sums.right, to + (kRows - 1) * stride + 16, start);
+    end(sums.above, to, stride, accumulate);
+    store(sums.left, to + (kRows - 1) * stride, accumulate);
+    store(sums.right, to + (kRows - 1) * stride + 16, accumulate);
   }
 }
 
 template <int kRows>
 HWY_NOINLINE void multiply_tile(const void* a, const unsigned char* b, std::int64_t right,
                                 std::int64_t groups, std::int32_t* sums, std::int64_t stride,
-                                Int8Start start) {
+                                Accumulate accumulate) {
   Sums<kRows> acc;
   begin(acc);
   const auto* row = static_cast<const unsigned char*>(a);
@@ -79,7 +79,7 @@ HWY_NOINLINE void multiply_tile(const void* a, const unsigned char* b, std::int6
     row += 4;
     b += 64;
   }
-  end(acc, sums, stride, start);
+  end(acc, sums, stride, accumulate);
 }
 
 template <int kRows>
@@ -155,13 +155,13 @@ HWY_INLINE void step(Sums<kRows>& sums, const unsigned char* a, Words b_left, Wo
 
 template <int kRows>
 HWY_INLINE void end(const Sums<kRows>& sums, std::int32_t* to, std::int64_t stride,
-                    Int8Start start) {
+                    Accumulate accumulate) {
   if constexpr (kRows > 0) {
-    end(sums.above, to, stride, start);
+    end(sums.above, to, stride, accumulate);
     std::int32_t* row = to + (kRows - 1) * stride;
     Ints sum = hn::Add(hn::ConcatEven(I32(), sums.right, sums.left),
                        hn::ConcatOdd(I32(), sums.right, sums.left));
-    if (start != Int8Start::kZero) sum = hn::Add(sum, hn::LoadU(I32(), row));
+    if (accumulate == Accumulate::kYes) sum = hn::Add(sum, hn::LoadU(I32(), row));
     hn::StoreU(sum, I32(), row);
   }
 }
@@ -169,7 +169,7 @@ HWY_INLINE void end(const Sums<kRows>& sums, std::int32_t* to, std::int64_t stri
 template <int kRows>
 HWY_NOINLINE void multiply_tile(const void* a, const unsigned char* b, std::int64_t right,
                                 std::int64_t groups, std::int32_t* sums, std::int64_t stride,
-                                Int8Start start) {
+                                Accumulate accumulate) {
   Sums<kRows> acc;
   begin(acc);
   const auto* row = static_cast<const unsigned char*>(a);
@@ -178,7 +178,7 @@ HWY_NOINLINE void multiply_tile(const void* a, const unsigned char* b, std::int6
     row += 4 * sizeof(RowElement);
     b += kInt8PanelChannels * kInt8GroupInputs;
   }
-  end(acc, sums, stride, start);
+  end(acc, sums, stride, accumulate);
 }
 
 #else
@@ -190,7 +190,7 @@ using RowElement = std::int8_t;
 
 template <int kRows>
 void multiply_tile(const void* a, const unsigned char* b, std::int64_t, std::int64_t groups,
-                   std::int32_t* sums, std::int64_t stride, Int8Start start) {
+                   std::int32_t* sums, std::int64_t stride, Accumulate accumulate) {
   for (int r = 0; r < kRows; ++r) {
     const std::int8_t* row = static_cast<const std::int8_t*>(a) + r * kInt8RowBytes;
     std::uint32_t acc[kTileCols] = {};
@@ -204,7 +204,7 @@ void multiply_tile(const void* a, const unsigned char* b, std::int64_t, std::int
     }
     for (std::int64_t c = 0; c < kTileCols; ++c) {
       std::int32_t& to = sums[r * stride + c];
-      const auto old = start == Int8Start::kZero ? 0 : static_cast<std::uint32_t>(to);
+      const auto old = accumulate == Accumulate::kNo ? 0 : static_cast<std::uint32_t>(to);
       to = static_cast<std::int32_t>(old + acc[c]);
     }
   }
