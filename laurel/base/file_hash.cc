@@ -7,7 +7,7 @@
 #include <span>
 #include <system_error>
 
-#include "laurel/base/aligned_bytes.h"
+#include "laurel/base/aligned_array.h"
 #include "laurel/base/hash.h"
 #include "laurel/base/memory.h"
 #include "laurel/base/range_reader.h"
@@ -16,7 +16,7 @@ namespace laurel {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{16} << 20;
-using Buffer = AlignedBytes<kReadAlignment>;
+using Buffer = AlignedArray<std::byte, kReadAlignment>;
 
 // Files that the page cache can hold beside everything else belong there: the next run reads them
 // again.
@@ -42,7 +42,7 @@ std::string chunk_digest(const RangeReader& file, std::size_t offset, bool throu
     file.mapping().release(offset, length);
     return chunk.digest();
   }
-  if (buffer == nullptr) buffer = make_aligned_bytes<kReadAlignment>(kChunk);
+  if (buffer == nullptr) buffer = make_aligned_array<std::byte, kReadAlignment>(kChunk);
   file.read_around_cache(offset, {buffer.get(), aligned_up(length)}, length);
   chunk.add(std::span<const std::byte>(buffer.get(), length));
   return chunk.digest();

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
+
+#include "laurel/base/aligned_array.h"
 
 namespace laurel::kernels {
 
@@ -15,18 +15,15 @@ class Scratch {
     const auto size = static_cast<std::size_t>(num_floats);
     if (size > size_) {
       memory_.reset();
-      memory_.reset(static_cast<float*>(::operator new(size * sizeof(float), kAlignment)));
+      memory_ = make_aligned_array<float, kAlignment>(size);
       size_ = size;
     }
     return memory_.get();
   }
 
  private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(float* p) const { ::operator delete(p, kAlignment); }
-  };
-  std::unique_ptr<float, Free> memory_;
+  static constexpr std::size_t kAlignment = 64;
+  AlignedArray<float, kAlignment> memory_;
   std::size_t size_ = 0;
 };
 

@@ -5,7 +5,6 @@
 namespace laurel::model {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
 constexpr std::int64_t kAlignedFloats = 16;
 constexpr std::int64_t kFirstChunk = 1 << 18;  // floats: 1 MiB
 
@@ -14,8 +13,6 @@ std::int64_t rounded_up(std::int64_t count) {
 }
 
 }  // namespace
-
-void Arena::Free::operator()(float* p) const { ::operator delete(p, kAlignment); }
 
 kernels::Matrix Arena::matrix(std::int64_t rows, std::int64_t cols) {
   const std::int64_t size = rounded_up(rows * cols);
@@ -32,9 +29,7 @@ kernels::Matrix Arena::matrix(std::int64_t rows, std::int64_t cols) {
 // Chunks double the capacity, so that few are needed; what is not used of one is never touched.
 void Arena::add_chunk(std::int64_t min_size) {
   const std::int64_t size = std::max({min_size, capacity_, kFirstChunk});
-  auto* memory = static_cast<float*>(
-      ::operator new(static_cast<std::size_t>(size) * sizeof(float), kAlignment));
-  chunks_.push_back({std::unique_ptr<float, Free>(memory), size});
+  chunks_.push_back({make_aligned_array<float, kAlignment>(static_cast<std::size_t>(size)), size});
   capacity_ += size;
 }
 

@@ -4,10 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <vector>
 
+#include "laurel/base/aligned_array.h"
 #include "laurel/kernels/ops.h"
 
 namespace laurel::model {
@@ -29,11 +28,9 @@ class Arena {
   void rewind(Mark mark) { position_ = mark; }
 
  private:
-  struct Free {
-    void operator()(float* p) const;
-  };
+  static constexpr std::size_t kAlignment = 64;
   struct Chunk {
-    std::unique_ptr<float, Free> memory;
+    AlignedArray<float, kAlignment> memory;
     std::int64_t size = 0;  // floats
   };
   void add_chunk(std::int64_t min_size);

@@ -170,7 +170,7 @@ void BlockReader::read_loop() {
 
 void BlockReader::fill(Slot& slot, std::int64_t jumps) {
   if (slot.memory == nullptr) {
-    slot.memory = make_aligned_bytes<kBufferAlignment>(buffer_bytes_);
+    slot.memory = make_aligned_array<std::byte, kBufferAlignment>(buffer_bytes_);
     ::madvise(slot.memory.get(), buffer_bytes_, MADV_HUGEPAGE);  // a hint
   }
   for (const Window& window : blocks_[static_cast<std::size_t>(slot.block)].windows) {

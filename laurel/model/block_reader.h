@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "laurel/base/aligned_bytes.h"
+#include "laurel/base/aligned_array.h"
 #include "laurel/base/range_reader.h"
 
 namespace laurel::model {
@@ -74,7 +74,7 @@ class BlockReader {
   struct Slot {
     State state = State::kEmpty;
     std::int64_t block = -1;
-    AlignedBytes<kBufferAlignment> memory;
+    AlignedArray<std::byte, kBufferAlignment> memory;
   };
 
   Block plan_block(const std::vector<FileRange>& ranges) const;
