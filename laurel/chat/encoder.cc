@@ -243,4 +243,16 @@ Result<Encoded> Encoder::encode_ids(std::vector<TokenId> ids) const {
   return impl_->finish(std::move(ids), {}, "");
 }
 
+Result<Encoded> Encoder::encode_conversation(const schema::Conversation& conversation) const {
+  if (const auto* messages = std::get_if<schema::Messages>(&conversation)) return encode(*messages);
+  if (const auto* text = std::get_if<std::string>(&conversation)) return encode_text(*text);
+  return encode_ids(std::get<std::vector<TokenId>>(conversation));
+}
+
+Result<std::string> Encoder::render_conversation(const schema::Conversation& conversation) const {
+  if (const auto* messages = std::get_if<schema::Messages>(&conversation)) return render(*messages);
+  if (const auto* text = std::get_if<std::string>(&conversation)) return *text;
+  return std::string();
+}
+
 }  // namespace laurel::chat

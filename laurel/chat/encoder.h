@@ -64,6 +64,10 @@ class Encoder {
   // The rendered text only.
   Result<std::string> render(const schema::Messages& messages,
                              const Json& variables = Json::object()) const;
+  // A conversation of any of the three forms, and the text that the model sees of it: empty for
+  // token ids.
+  Result<Encoded> encode_conversation(const schema::Conversation& conversation) const;
+  Result<std::string> render_conversation(const schema::Conversation& conversation) const;
 
  private:
   struct Impl;

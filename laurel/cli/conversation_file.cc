@@ -13,8 +13,7 @@ std::vector<schema::Conversation> read_conversation_file(const std::string& path
   std::vector<schema::Conversation> conversations;
   formats::LineReader reader(path);
   std::int64_t num_rows = 0;
-  for (std::string line; num_rows < max_rows && reader.next(line);) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+  for (std::string line; num_rows < max_rows && reader.next_content(line);) {
     const std::string where = fmt::format("{}:{}", reader.name(), reader.line_number());
     schema::InputRow row = schema::parse_input_row(parse_json(line, where), where);
     for (schema::Conversation& conversation : row.conversations)

@@ -39,14 +39,6 @@ schema::InputRow read_row(const ExplainOptions& options) {
                   reader.line_number());
 }
 
-Result<chat::Encoded> encode(const chat::Encoder& encoder,
-                             const schema::Conversation& conversation) {
-  if (const auto* messages = std::get_if<schema::Messages>(&conversation))
-    return encoder.encode(*messages);
-  if (const auto* text = std::get_if<std::string>(&conversation)) return encoder.encode_text(*text);
-  return encoder.encode_ids(std::get<std::vector<std::int32_t>>(conversation));
-}
-
 std::string why_scored(const chat::Encoded& item, const schema::ScoringRule& rule) {
   const auto last = static_cast<std::int64_t>(item.ids.size()) - 1;
   if (!rule.pad_token_id) return "the last token; there is no pad token";
@@ -88,7 +80,7 @@ void run_explain(const ExplainOptions& options) {
   fmt::print("{}\n", describe(encoder.rule()));
   for (std::size_t i = 0; i < row.conversations.size(); ++i) {
     fmt::print("\n--- conversation {} of {} ---\n", i + 1, row.conversations.size());
-    const Result<chat::Encoded> encoded = encode(encoder, row.conversations[i]);
+    const Result<chat::Encoded> encoded = encoder.encode_conversation(row.conversations[i]);
     if (!encoded.ok()) throw UserError("conversation {}: {}", i + 1, encoded.message());
     print_conversation(encoder, encoded.value());
   }

@@ -53,7 +53,7 @@ std::vector<Result<scoring::Reward>> LiveRewards::score(
 }
 
 Result<std::string> LiveRewards::render(const scoring::Conversation& conversation) {
-  return scoring::render(encoder_, conversation);
+  return encoder_.render_conversation(conversation);
 }
 
 LiveBenchmark::LiveBenchmark(const std::string& name, std::vector<std::string> files)

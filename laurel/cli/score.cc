@@ -90,8 +90,7 @@ class ScoreRun {
   void run(const CLI::App& command) {
     print_streaming(scorer_, options_.scorer);
     std::string line;
-    while (reader_.next(line)) {
-      if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    while (reader_.next_content(line)) {
       read_row(line);
       if (pending_.size() >= window_rows_ || window_bytes_ >= kMaxWindowBytes) flush();
     }

@@ -69,8 +69,7 @@ void run_tokenize(const TokenizeOptions& options) {
   Progress progress("tokenizing", "tokens");
   std::int64_t num_rows = 0, num_tokens = 0;
   std::string line;
-  while (reader.next(line)) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+  while (reader.next_content(line)) {
     const std::string where = fmt::format("{}:{}", reader.name(), reader.line_number());
     const schema::InputRow row = schema::parse_input_row(parse_json(line, where), where);
     Json lists = Json::array();

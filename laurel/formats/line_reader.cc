@@ -83,6 +83,13 @@ bool LineReader::next(std::string& line) {
   return true;
 }
 
+bool LineReader::next_content(std::string& line) {
+  while (next(line)) {
+    if (line.find_first_not_of(" \t") != std::string::npos) return true;
+  }
+  return false;
+}
+
 std::int64_t LineReader::line_number() const { return impl_->line_number; }
 
 double LineReader::fraction_read() const {

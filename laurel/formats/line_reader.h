@@ -25,7 +25,9 @@ class LineReader {
   // longest line. Throws UserError for a damaged or truncated compressed stream or a line over the
   // limit, IoError for a failing read.
   bool next(std::string& line);
-  // 1 for the first line returned.
+  // The next line that is more than spaces and tabs.
+  bool next_content(std::string& line);
+  // 1 for the first line of the input.
   std::int64_t line_number() const;
   // Share of the (compressed) input consumed so far, 0…1; negative when unknown (standard input).
   double fraction_read() const;

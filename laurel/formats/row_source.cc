@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxArrayBytes = std::size_t{1} << 30;
 
-bool is_blank(const std::string& line) {
-  return line.find_first_not_of(" \t") == std::string::npos;
-}
-
 void require_object(const Row& row) {
   if (!row.object.is_object()) {
     throw UserError("{}: expected a JSON object, got {}", row.where, row.object.type_name());
@@ -30,10 +26,7 @@ class LineRows : public RowSource {
       : reader_(std::move(reader)), line_(std::move(first)), pending_(true) {}
 
   bool next(Row& row) override {
-    while (!pending_) {
-      if (!reader_.next(line_)) return false;
-      pending_ = !is_blank(line_);
-    }
+    if (!pending_ && !reader_.next_content(line_)) return false;
     pending_ = false;
     row.where = fmt::format("{}:{}", reader_.name(), reader_.line_number());
     row.object = parse_json(line_, row.where);
@@ -93,9 +86,8 @@ std::unique_ptr<RowSource> open_rows(const std::string& path,
   if (is_parquet_file(path)) return open_parquet_rows(path, columns);
   LineReader reader(path);
   std::string line;
-  do {
-    if (!reader.next(line)) throw UserError("{}: no rows, expected at least one", reader.name());
-  } while (is_blank(line));
+  if (!reader.next_content(line))
+    throw UserError("{}: no rows, expected at least one", reader.name());
   if (starts_as_parquet(line)) {
     throw UserError("{}: Parquet in a stream, expected the Parquet file itself", reader.name());
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "laurel/base/result.h"
 #include "laurel/chat/encoder.h"
@@ -15,9 +14,6 @@ namespace laurel::scoring {
 // is hidden from attention.
 Result<chat::Encoded> encode(const chat::Encoder& encoder, std::int64_t vocab_size,
                              const schema::Conversation& conversation);
-
-// The text that the model sees; empty for token ids. Fails as the template does.
-Result<std::string> render(const chat::Encoder& encoder, const schema::Conversation& conversation);
 
 // The tokens from the first that is not masked up to the scored one; points into `item`.
 packing::Sequence sequence_of(const chat::Encoded& item);

@@ -156,7 +156,7 @@ std::vector<Result<Reward>> Scorer::score(std::span<const Conversation> batch,
 }
 
 Result<std::string> Scorer::render(const Conversation& conversation) const {
-  return scoring::render(impl_->encoder, conversation);
+  return impl_->encoder.render_conversation(conversation);
 }
 
 const schema::ScoringRule& Scorer::rule() const { return impl_->encoder.rule(); }
