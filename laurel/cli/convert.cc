@@ -43,7 +43,8 @@ void convert_gguf(const ConvertCommand& command) {
   formats::GgufConvertOptions options;
   options.from = command.from;
   options.to = command.to;
-  options.dtype = command.dtype == "bf16" ? DType::kBF16 : DType::kF32;
+  if (command.dtype == "bf16") options.dtype = DType::kBF16;
+  if (command.dtype == "blocks") options.dtype = std::nullopt;
   options.max_shard_bytes = command.max_shard_bytes;
   const formats::GgufConvertResult result = formats::convert_gguf(options);
   print_result(command, fmt::format("{}, {} tensors", result.architecture, result.num_tensors),
@@ -75,8 +76,9 @@ void print_plan(const model::Int8Plan& plan) {
 void convert_to_int8(const ConvertCommand& command) {
   if (std::filesystem::is_regular_file(command.from)) {
     throw UserError(
-        "{}: --dtype int8 takes a reward model's directory, got a file; convert a GGUF file to f32 "
-        "or bf16 first",
+        "{}: --dtype int8 takes a reward model's directory, got a file; convert a GGUF file to "
+        "f32, "
+        "bf16 or blocks first",
         command.from);
   }
   scoring::Int8ConvertOptions options;
@@ -130,12 +132,13 @@ void add_convert(CLI::App& app) {
       ->required()
       ->type_name("DIR");
   convert
-      .add_option("--dtype", command->dtype,
-                  "Element type: f32 (exact), bf16 (half the size, rounded), or int8 (a pack that "
-                  "only Laurel reads)")
-      ->check(CLI::IsMember({"f32", "bf16", "int8"}).description(""))
+      .add_option(
+          "--dtype", command->dtype,
+          "Element type: f32 (exact), bf16 (half the size, rounded), blocks (as the GGUF file "
+          "has them: exact and small) or int8; the last two only Laurel reads")
+      ->check(CLI::IsMember({"f32", "bf16", "blocks", "int8"}).description(""))
       ->capture_default_str()
-      ->type_name("f32|bf16|int8");
+      ->type_name("f32|bf16|blocks|int8");
   convert
       .add_option("--max-shard-size", command->max_shard_bytes,
                   "Largest weight file, with unit (5GB, 500MB)")

@@ -8,6 +8,7 @@
 #include "laurel/base/checked.h"
 #include "laurel/base/error.h"
 #include "laurel/base/utf8.h"
+#include "laurel/formats/gguf_blocks.h"
 #include "laurel/formats/tensor_store.h"
 
 namespace laurel::formats {
@@ -210,24 +211,24 @@ class GgufParser {
       info.tensor.shape[num_dims - 1 - i] =
           checked_cast<std::int64_t>(read<std::uint64_t>("tensor shape"), place);
     }
-    info.tensor.type = block_type_from_id(read<std::uint32_t>("tensor type"), place);
+    info.tensor.dtype = gguf_dtype(read<std::uint32_t>("tensor type"), place);
     info.offset = read<std::uint64_t>("tensor offset");
     return info;
   }
 
   std::uint64_t data_bytes(const GgufTensor& tensor) const {
     const std::string place = fmt::format("{}: tensor {}", where_, tensor.name);
-    const BlockShape block = block_shape(tensor.type);
+    const DTypeInfo& info = dtype_info(tensor.dtype);
     const std::int64_t row = tensor.shape.empty() ? 1 : tensor.shape.back();
-    if (row % block.num_elements != 0) {
+    if (row % info.block_elements != 0) {
       throw UserError("{}: row length {} is no multiple of the block of {} elements", place, row,
-                      block.num_elements);
+                      info.block_elements);
     }
     std::int64_t num_elements = 1;
     for (const std::int64_t extent : tensor.shape)
       num_elements = checked_mul(num_elements, extent, place);
-    const std::int64_t num_blocks = num_elements / block.num_elements;
-    return static_cast<std::uint64_t>(checked_mul(num_blocks, block.num_bytes, place));
+    const std::int64_t num_blocks = num_elements / info.block_elements;
+    return static_cast<std::uint64_t>(checked_mul(num_blocks, info.block_bytes, place));
   }
 
   std::uint64_t aligned(std::uint64_t size) const {

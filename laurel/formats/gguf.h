@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "laurel/formats/gguf_blocks.h"
+#include "laurel/base/dtype.h"
 
 namespace laurel::formats {
 
@@ -40,7 +40,7 @@ struct GgufValue {
 
 struct GgufTensor {
   std::string name;
-  BlockType type = BlockType::kF32;
+  DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;  // row-major: [out, in] for a weight
   std::span<const std::byte> data;
 };
@@ -49,7 +49,7 @@ struct GgufTensor {
 class GgufFile {
  public:
   // Makes the checks of the format's reference reader. `where` names the file in error texts.
-  // Throws UserError, also for a tensor whose block type is not one of gguf_blocks.h.
+  // Throws UserError, also for a tensor whose type gguf_blocks.h does not know.
   static GgufFile parse(std::span<const std::byte> file, std::string_view where);
 
   const std::string& name() const { return name_; }

@@ -9,6 +9,7 @@
 
 #include "laurel/base/checked.h"
 #include "laurel/base/error.h"
+#include "laurel/base/stored_values.h"
 #include "laurel/formats/tensor_store.h"
 
 namespace laurel::formats {
@@ -109,13 +110,13 @@ struct Llama3Scaling {
 Json llama3_scaling(const GgufFile& gguf, const GgufDecoder& decoder, const GgufTensor& tensor,
                     double base) {
   const auto half = static_cast<std::size_t>(decoder.head_dim / 2);
-  if (tensor.type != BlockType::kF32 ||
+  if (tensor.dtype != DType::kF32 ||
       tensor.shape != std::vector<std::int64_t>{decoder.head_dim / 2}) {
     throw UserError("{}: tensor {}: expected F32 [{}], got {} {}", gguf.name(), kRopeFactors, half,
-                    block_type_name(tensor.type), shape_text(tensor.shape));
+                    dtype_name(tensor.dtype), shape_text(tensor.shape));
   }
   std::vector<float> divisors(half);
-  dequantize(tensor.type, tensor.data, divisors);
+  values_of(tensor.dtype, tensor.data.data(), decoder.head_dim / 2, divisors.data());
   Llama3Scaling scaling{.factor = divisors.back()};
   for (std::size_t i = 0; i < half; ++i) {
     const double exponent = 2 * static_cast<double>(i) / static_cast<double>(decoder.head_dim);

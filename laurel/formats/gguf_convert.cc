@@ -1,7 +1,6 @@
 #include "laurel/formats/gguf_convert.h"
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 #include <span>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include "laurel/base/half.h"
 #include "laurel/base/json.h"
 #include "laurel/base/progress.h"
+#include "laurel/base/stored_values.h"
 #include "laurel/formats/gguf_config.h"
 #include "laurel/formats/gguf_tokenizer.h"
 #include "laurel/formats/shard_writer.h"
@@ -63,26 +63,29 @@ class ValueWriter {
 
 void produce(const TensorSource& source, DType dtype, const ByteSink& sink) {
   const GgufTensor& tensor = *source.tensor;
-  const BlockShape block = block_shape(tensor.type);
-  ValueWriter writer(dtype, sink);
-  std::vector<float> values;
-  // A bias is a column of rows of one element, which blocks of one element allow to address.
+  // A bias is a column of rows of one element.
   const bool is_vector = tensor.shape.size() == 1;
   const std::int64_t row_elements =
       is_vector && source.reordered_heads != 0 ? 1 : tensor.shape.back();
   const std::int64_t num_rows = is_vector ? tensor.shape[0] / row_elements : tensor.shape[0];
-  const auto row_bytes =
-      static_cast<std::size_t>(row_elements / block.num_elements * block.num_bytes);
+  const auto row_bytes = static_cast<std::size_t>(dtype_bytes(tensor.dtype, row_elements));
+  const auto row_data = [&](std::int64_t row) {
+    const std::int64_t from = source_row(row, num_rows, source.reordered_heads);
+    return tensor.data.subspan(static_cast<std::size_t>(from) * row_bytes, row_bytes);
+  };
+  if (dtype == tensor.dtype) {
+    for (std::int64_t row = 0; row < num_rows; ++row) sink(row_data(row));
+    return;
+  }
+  ValueWriter writer(dtype, sink);
+  std::vector<float> values;
   const std::int64_t chunk_rows = std::max<std::int64_t>(1, kChunkElements / row_elements);
   for (std::int64_t begin = 0; begin < num_rows; begin += chunk_rows) {
     const std::int64_t count = std::min(chunk_rows, num_rows - begin);
     values.resize(static_cast<std::size_t>(count * row_elements));
     for (std::int64_t i = 0; i < count; ++i) {
-      const auto row =
-          static_cast<std::size_t>(source_row(begin + i, num_rows, source.reordered_heads));
-      dequantize(tensor.type, tensor.data.subspan(row * row_bytes, row_bytes),
-                 std::span<float>(values).subspan(static_cast<std::size_t>(i * row_elements),
-                                                  static_cast<std::size_t>(row_elements)));
+      values_of(tensor.dtype, row_data(begin + i).data(), row_elements,
+                values.data() + i * row_elements);
     }
     writer.write(values);
   }
@@ -91,7 +94,7 @@ void produce(const TensorSource& source, DType dtype, const ByteSink& sink) {
 // Collects the tensors of a decoder and notes which of the file's were used.
 class TensorPlanner {
  public:
-  TensorPlanner(const GgufFile& gguf, DType dtype) : gguf_(gguf), dtype_(dtype) {}
+  TensorPlanner(const GgufFile& gguf, std::optional<DType> dtype) : gguf_(gguf), dtype_(dtype) {}
 
   void add(const std::string& gguf_name, const std::string& name, std::vector<std::int64_t> shape,
            std::int64_t reordered_heads = 0) {
@@ -105,15 +108,15 @@ class TensorPlanner {
       throw UserError("{}: tensor {}: wrong shape, expected {}, got {}", gguf_.name(), gguf_name,
                       shape_text(shape), shape_text(tensor.shape));
     }
-    if (shape.size() == 1 && reordered_heads != 0 && block_shape(tensor.type).num_elements != 1) {
+    if (shape.size() == 1 && reordered_heads != 0 && is_quantized(tensor.dtype)) {
       throw UserError("{}: tensor {}: expected a bias of F32, F16 or BF16, got {}", gguf_.name(),
-                      gguf_name, block_type_name(tensor.type));
+                      gguf_name, dtype_name(tensor.dtype));
     }
     used_.insert(gguf_name);
     const TensorSource source{&tensor, reordered_heads};
-    tensors_.push_back(
-        {name, dtype_, std::move(shape),
-         [source, dtype = dtype_](const ByteSink& sink) { produce(source, dtype, sink); }});
+    const DType dtype = dtype_.value_or(tensor.dtype);
+    tensors_.push_back({name, dtype, std::move(shape),
+                        [source, dtype](const ByteSink& sink) { produce(source, dtype, sink); }});
   }
 
   void ignore(const std::string& gguf_name) { used_.insert(gguf_name); }
@@ -130,7 +133,7 @@ class TensorPlanner {
 
  private:
   const GgufFile& gguf_;
-  DType dtype_;
+  std::optional<DType> dtype_;
   std::set<std::string> used_;
   std::vector<TensorToWrite> tensors_;
 };
@@ -169,7 +172,7 @@ void plan_layer(TensorPlanner& planner, const GgufDecoder& d, std::int64_t layer
 // Tensors in order, cut where the next one would go beyond the limit.
 }  // namespace
 
-GgufConversion plan_gguf_conversion(const GgufFile& gguf, DType dtype) {
+GgufConversion plan_gguf_conversion(const GgufFile& gguf, std::optional<DType> dtype) {
   const GgufDecoder decoder = read_gguf_decoder(gguf);
   TensorPlanner planner(gguf, dtype);
   planner.add("token_embd.weight", "model.embed_tokens.weight",
@@ -182,7 +185,10 @@ GgufConversion plan_gguf_conversion(const GgufFile& gguf, DType dtype) {
   }
   planner.ignore("rope_freqs.weight");  // became rope_scaling
   GgufConversion conversion;
-  const Json config = make_config(gguf, decoder, dtype == DType::kF32 ? "float32" : "bfloat16");
+  Json config = make_config(gguf, decoder, dtype == DType::kBF16 ? "bfloat16" : "float32");
+  if (!dtype) {
+    config["quantization_config"] = {{"quant_method", kBlocksMethod}, {"version", kBlocksVersion}};
+  }
   conversion.architecture = config["architectures"][0];
   conversion.tensors = planner.take();
   conversion.files = make_tokenizer_files(gguf, decoder.max_length);
@@ -192,16 +198,21 @@ GgufConversion plan_gguf_conversion(const GgufFile& gguf, DType dtype) {
 }
 
 GgufConvertResult convert_gguf(const GgufConvertOptions& options) {
-  if (options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
-    throw UserError("unsupported element type {}, expected F32 or BF16", dtype_name(options.dtype));
+  if (options.dtype && options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
+    throw UserError("unsupported element type {}, expected F32 or BF16",
+                    dtype_name(*options.dtype));
   }
   const MappedFile file(options.from);
   const GgufFile gguf = GgufFile::parse(file.bytes(), options.from.string());
   GgufConversion conversion = plan_gguf_conversion(gguf, options.dtype);
   GgufConvertResult result{.architecture = conversion.architecture,
                            .num_tensors = static_cast<std::int64_t>(conversion.tensors.size())};
-  for (const TensorToWrite& tensor : conversion.tensors) result.num_bytes += data_size(tensor);
-  result.num_parameters = static_cast<std::int64_t>(result.num_bytes) / dtype_size(options.dtype);
+  for (const TensorToWrite& tensor : conversion.tensors) {
+    result.num_bytes += data_size(tensor);
+    std::int64_t count = 1;
+    for (const std::int64_t extent : tensor.shape) count *= extent;
+    result.num_parameters += count;
+  }
   AtomicDirectory directory(options.to);
   for (const auto& [name, text] : conversion.files) write_file(directory.staging() / name, text);
   Progress progress("writing", "MB", static_cast<std::int64_t>(result.num_bytes / kProgressUnit));

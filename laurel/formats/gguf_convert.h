@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "laurel/base/dtype.h"
@@ -13,10 +15,16 @@
 
 namespace laurel::formats {
 
+// How config.json marks a checkpoint with weights in GGUF's blocks. They are in safetensors with
+// the names of their types, "Q4_1", which other programs refuse.
+inline constexpr std::string_view kBlocksMethod = "laurel-blocks";
+inline constexpr std::int64_t kBlocksVersion = 1;
+
 struct GgufConvertOptions {
   std::filesystem::path from;
   std::filesystem::path to;
-  DType dtype = DType::kF32;  // or kBF16. float32 holds every block type exactly
+  // kF32, which holds every block type exactly, or kBF16. None: tensors stay as they are stored.
+  std::optional<DType> dtype = DType::kF32;
   std::uint64_t max_shard_bytes = 5'000'000'000;
 };
 
@@ -38,7 +46,7 @@ struct GgufConversion {
 
 // Everything but the writing. Throws UserError when a tensor is missing, superfluous or of the
 // wrong shape.
-GgufConversion plan_gguf_conversion(const GgufFile& gguf, DType dtype);
+GgufConversion plan_gguf_conversion(const GgufFile& gguf, std::optional<DType> dtype);
 
 // Writes config.json, generation_config.json, the tokenizer files and model.safetensors (or shards
 // with their index, each of at most max_shard_bytes unless one tensor is larger). The directory

@@ -6,6 +6,7 @@
 
 #include "laurel/base/hash.h"
 #include "laurel/base/json.h"
+#include "laurel/base/stored_values.h"
 #include "laurel/formats/gguf_blocks.h"
 #include "laurel/formats/gguf_convert.h"
 #include "laurel/formats/tensor_store.h"
@@ -26,14 +27,14 @@ TEST(GgufBlocks, BitExactWithTheReference) {
   int num_types = 0;
   for (; !rest.empty(); ++num_types) {
     const auto head = values_of<std::uint32_t>(rest.subspan(0, 12));
-    const BlockType type = block_type_from_id(head[0], "test");
+    const DType type = gguf_dtype(head[0], "test");
     const auto blocks = rest.subspan(12, head[1]);
     const auto expected =
         values_of<std::uint32_t>(rest.subspan(12 + head[1], 4 * std::size_t{head[2]}));
     std::vector<float> values(head[2]);
-    dequantize(type, blocks, values);
+    laurel::values_of(type, blocks.data(), head[2], values.data());
     EXPECT_EQ(values_of<std::uint32_t>(std::as_bytes(std::span<const float>(values))), expected)
-        << block_type_name(type);
+        << dtype_name(type);
     rest = rest.subspan(12 + head[1] + 4 * std::size_t{head[2]});
   }
   EXPECT_EQ(num_types, 11);
@@ -168,9 +169,9 @@ class ConvertTest : public FolderTest {
   Json config() { return read_json_file(folder_ / "out" / "config.json"); }
   Json tokenizer() { return read_json_file(folder_ / "out" / "tokenizer.json"); }
 
-  GgufConvertResult convert(const std::string& name, DType dtype = DType::kF32,
-                            std::uint64_t shard = 1 << 30) {
-    return convert_gguf({golden("gguf/" + name + ".gguf"), folder_ / "out", dtype, shard});
+  GgufConvertResult convert(const std::string& name, std::optional<DType> dtype = DType::kF32,
+                            std::uint64_t shard = 1 << 30, const std::string& to = "out") {
+    return convert_gguf({golden("gguf/" + name + ".gguf"), folder_ / to, dtype, shard});
   }
 
   // Conversion of the golden after `edit` of its bytes.
@@ -221,6 +222,40 @@ TEST_F(ConvertTest, LlamaRowsAndRopeScaling) {
   EXPECT_EQ(tokenizer()["added_tokens"].size(), 4u);
   EXPECT_EQ(tokenizer()["added_tokens"][3]["special"], false);
   EXPECT_EQ(read_file(folder_ / "out" / "chat_template.jinja"), "{{ messages[0]['content'] }}");
+}
+
+TEST_F(ConvertTest, BlocksStayAsTheyAre) {
+  for (const std::string name : {"llama_tiny", "llama_k", "qwen2_tiny"}) {
+    const GgufConvertResult exact = convert(name, DType::kF32, 1 << 30, name + "_f32");
+    const GgufConvertResult kept = convert(name, std::nullopt, 20000, name);
+    EXPECT_EQ(kept.num_parameters, exact.num_parameters);
+    EXPECT_LT(kept.num_bytes, exact.num_bytes);
+    EXPECT_EQ(read_json_file(folder_ / name / "config.json")["quantization_config"],
+              (Json{{"quant_method", "laurel-blocks"}, {"version", 1}}));
+    const TensorStore floats = TensorStore::open(folder_ / (name + "_f32"));
+    const TensorStore blocks = TensorStore::open(folder_ / name);
+    ASSERT_EQ(blocks.tensors().size(), floats.tensors().size());
+    bool quantized = false;
+    for (const auto& [tensor, view] : blocks.tensors()) {
+      const TensorView& expected = *floats.find(tensor);
+      ASSERT_EQ(view.shape, expected.shape) << tensor;
+      std::vector<float> values(expected.data.size() / sizeof(float));
+      laurel::values_of(view.dtype, view.data.data(), std::ssize(values), values.data());
+      EXPECT_EQ(values, values_of<float>(expected.data)) << tensor;
+      quantized = quantized || is_quantized(view.dtype);
+    }
+    EXPECT_TRUE(quantized) << name;
+  }
+}
+
+TEST(BlockTensors, HaveRowsOfWholeBlocks) {
+  EXPECT_EQ(stored_bytes(DType::kQ4_K, std::vector<std::int64_t>{3, 512}, "t"), 3u * 288u);
+  EXPECT_EQ(stored_bytes(DType::kF32, std::vector<std::int64_t>{}, "t"), 4u);
+  for (const std::vector<std::int64_t>& shape :
+       {std::vector<std::int64_t>{}, std::vector<std::int64_t>{512, 3}}) {
+    EXPECT_THAT(error_of([&] { stored_bytes(DType::kQ4_1, shape, "t"); }),
+                HasSubstr("not multiples of its 32 elements"));
+  }
 }
 
 TEST_F(ConvertTest, Qwen2KeepsRowsAndShards) {

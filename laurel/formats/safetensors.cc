@@ -19,9 +19,6 @@ namespace dom = simdjson::dom;
 
 constexpr std::uint64_t kLengthBytes = 8;
 
-constexpr std::array kDTypes = {DType::kF32, DType::kF16, DType::kBF16, DType::kF64, DType::kI64,
-                                DType::kI32, DType::kI16, DType::kI8,   DType::kU8,  DType::kBool};
-
 // A header entry before its data range is checked.
 struct Entry {
   TensorView view;
@@ -49,8 +46,8 @@ std::uint64_t read_header_size(std::span<const std::byte> file, std::string_view
 }
 
 DType parse_dtype(std::string_view name, const std::string& place) {
-  for (const DType dtype : kDTypes) {
-    if (dtype_name(dtype) == name) return dtype;
+  for (const DTypeInfo& info : kDTypes) {
+    if (info.name == name) return info.dtype;
   }
   throw UserError(
       "{}: unsupported element type \"{}\", expected one of F32, F16, BF16, F64, I64, I32, I16, "
@@ -116,11 +113,9 @@ Entry parse_entry(std::string_view name, dom::element value, std::string_view wh
   entry.view.name = name;
   entry.view.file = where;
   entry.view.dtype = parse_dtype(raw.dtype, place);
-  auto num_bytes = static_cast<std::uint64_t>(dtype_size(entry.view.dtype));
-  for (const std::uint64_t extent : parse_numbers(raw.shape, "shape", place)) {
+  for (const std::uint64_t extent : parse_numbers(raw.shape, "shape", place))
     entry.view.shape.push_back(checked_cast<std::int64_t>(extent, place));
-    num_bytes = checked_mul(num_bytes, extent, place);
-  }
+  const std::uint64_t num_bytes = stored_bytes(entry.view.dtype, entry.view.shape, place);
   const std::vector<std::uint64_t> offsets = parse_numbers(raw.offsets, "data_offsets", place);
   if (offsets.size() != 2 || offsets[1] < offsets[0]) {
     throw UserError("{}: key \"data_offsets\": expected [begin, end] with begin <= end", place);

@@ -37,8 +37,9 @@ int dtype_rank(DType dtype) {
       return 8;
     case DType::kI64:
       return 9;
+    default:
+      return -1;  // block types, which the format's list does not have
   }
-  return 0;
 }
 
 void sort_as_format(std::vector<TensorToWrite>& tensors, const std::string& where) {
@@ -75,11 +76,7 @@ std::string make_header(const std::vector<TensorToWrite>& tensors) {
 }  // namespace
 
 std::uint64_t data_size(const TensorToWrite& tensor) {
-  auto size = static_cast<std::uint64_t>(dtype_size(tensor.dtype));
-  for (const std::int64_t extent : tensor.shape) {
-    size = checked_mul(size, checked_cast<std::uint64_t>(extent, tensor.name), tensor.name);
-  }
-  return size;
+  return stored_bytes(tensor.dtype, tensor.shape, tensor.name);
 }
 
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors,

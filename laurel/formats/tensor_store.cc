@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "laurel/base/checked.h"
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
 #include "laurel/formats/pytorch_bin.h"
@@ -78,6 +79,21 @@ struct TensorStore::Impl {
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::uint64_t stored_bytes(DType dtype, std::span<const std::int64_t> shape,
+                           std::string_view place) {
+  const DTypeInfo& info = dtype_info(dtype);
+  if (info.block_elements > 1 && (shape.empty() || shape.back() % info.block_elements != 0)) {
+    throw UserError("{}: shape {}: rows of {} are not multiples of its {} elements", place,
+                    shape_text(shape), info.name, info.block_elements);
+  }
+  auto size = static_cast<std::uint64_t>(info.block_bytes);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const std::int64_t extent = i + 1 == shape.size() ? shape[i] / info.block_elements : shape[i];
+    size = checked_mul(size, checked_cast<std::uint64_t>(extent, place), place);
+  }
+  return size;
 }
 
 TensorStore::TensorStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -30,6 +30,11 @@ struct TensorView {
 // "[1536, 576]"
 std::string shape_text(std::span<const std::int64_t> shape);
 
+// Bytes of a tensor. Throws UserError `<place>: …` if they do not fit into 64 bits, or rows are not
+// whole blocks.
+std::uint64_t stored_bytes(DType dtype, std::span<const std::int64_t> shape,
+                           std::string_view place);
+
 // The tensors of one checkpoint, with the mappings that keep them alive. Immutable; thread-safe.
 class TensorStore {
  public:

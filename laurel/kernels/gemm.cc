@@ -38,8 +38,11 @@ class Block {
 
   void compute() {
     const std::int64_t depth = product_.depth;
-    const std::int64_t num_steps = std::max<std::int64_t>(1, ceil_div(depth, kMaxDepth));
-    const std::int64_t step = round_up(ceil_div(depth, num_steps), 8);
+    const std::int64_t multiple =
+        std::max<std::int64_t>(8, dtype_info(product_.b.dtype).block_elements);
+    const std::int64_t num_steps =
+        std::max<std::int64_t>(1, ceil_div(depth, kMaxDepth / multiple * multiple));
+    const std::int64_t step = round_up(ceil_div(depth, num_steps), multiple);
     static thread_local Scratch panel_memory, sum_memory;
     panels_ = panel_memory.get(num_panels_ * kPanelStride);
     many_steps_ = num_steps > 1;
@@ -57,12 +60,12 @@ class Block {
  private:
   const unsigned char* stored(std::int64_t row, std::int64_t col) const {
     return static_cast<const unsigned char*>(product_.b.data) +
-           (row * product_.b.stride + col) * dtype_size(product_.b.dtype);
+           dtype_bytes(product_.b.dtype, row * product_.b.stride + col);
   }
 
   void expand(Range k) {
     const DType dtype = product_.b.dtype;
-    const std::int64_t row_bytes = product_.b.stride * dtype_size(dtype);
+    const std::int64_t row_bytes = dtype_bytes(dtype, product_.b.stride);
     if (product_.b_layout == Layout::kAsIs) {
       widen_panels(dtype, {stored(k.begin, cols_.begin), row_bytes, k.size()}, cols_.size(),
                    panels_, kPanelStride);

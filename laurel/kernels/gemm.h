@@ -15,7 +15,8 @@ enum class Layout { kAsIs, kTransposed };
 // Whether the old c is replaced, or added to the product.
 enum class Result { kReplace, kAdd };
 
-// The right factor: kF32, kBF16 or kF16, `stride` elements from one row to the next, any alignment.
+// The right factor: kF32, kBF16, kF16 or, transposed only, a block type; `stride` elements from one
+// row to the next, any alignment.
 struct StoredMatrix {
   const void* data = nullptr;
   DType dtype = DType::kF32;

@@ -24,10 +24,11 @@ OpWork product_work(std::int64_t rows, const Weight& weight, Accumulate accumula
   const auto in = static_cast<double>(weight.in_features);
   const auto out = static_cast<double>(weight.out_features);
   const auto m = static_cast<double>(rows);
+  const auto weight_bytes =
+      static_cast<double>(dtype_bytes(weight.dtype, weight.in_features * weight.out_features));
   const double passes = accumulate == Accumulate::kYes ? 2 : 1;
-  return {2 * m * in * out,
-          4 * m * (in + passes * out) + in * out * static_cast<double>(dtype_size(weight.dtype)),
-          weight.in_features, weight.out_features};
+  return {2 * m * in * out, 4 * m * (in + passes * out) + weight_bytes, weight.in_features,
+          weight.out_features};
 }
 
 }  // namespace

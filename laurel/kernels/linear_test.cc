@@ -52,6 +52,46 @@ struct LinearData {
         bias(random_values(c.out, rng), c.dtype, c.misalignment) {}
 };
 
+// Of every block type: the bits of the same weight in float32, with depths beyond the steps.
+TEST(LinearBlocks, GivesTheBitsOfTheDecodedWeight) {
+  std::mt19937 rng(9);
+  for (const DType dtype : block_dtypes()) {
+    SCOPED_TRACE(dtype_name(dtype));
+    const std::int64_t block = dtype_info(dtype).block_elements;
+    for (const std::int64_t in : {block, 2 * block, 13 * block}) {
+      for (const std::int64_t out : {1, 33, 64, 70}) {
+        const StoredBlocks stored(out, in, dtype, rng);
+        const Grid2 x = Grid2::random(17, in, 3, rng), old = Grid2::random(17, out, 5, rng);
+        for_each_isa([&](const std::string&) {
+          for (const int threads : {1, 3}) {
+            ThreadPool pool(threads);
+            Grid2 in_x = x, want = old, got = old;
+            linear(in_x.view(), stored.as_floats(), {}, want.view(), kYes, pool);
+            linear(in_x.view(), stored.weight(), {}, got.view(), kYes, pool);
+            EXPECT_TRUE(same_bits(got, want)) << in << " to " << out;
+          }
+        });
+      }
+    }
+  }
+}
+
+TEST(LinearBlocks, EmbeddingDecodesRows) {
+  std::mt19937 rng(10);
+  ThreadPool pool(2);
+  const std::vector<std::int32_t> ids{5, 0, 5, 8};
+  for (const DType dtype : block_dtypes()) {
+    const StoredBlocks table(9, 512, dtype, rng);
+    Grid2 got(4, 512), want(4, 512);
+    embedding(ids, table.weight(), got.view(), pool);
+    embedding(ids, table.as_floats(), want.view(), pool);
+    EXPECT_TRUE(same_bits(got, want)) << dtype_name(dtype);
+    for (const std::int64_t i : {0, 31, 255, 4000})
+      EXPECT_EQ(load_element(table.weight().data, dtype, i),
+                load_element(table.as_floats().data, DType::kF32, i));
+  }
+}
+
 class Linear : public ::testing::TestWithParam<LinearCase> {};
 INSTANTIATE_TEST_SUITE_P(Cases, Linear, ::testing::ValuesIn(kLinearCases));
 

@@ -39,8 +39,8 @@ struct ConstMatrix {
   const float* row(std::int64_t r) const { return data + r * stride; }
 };
 
-// A weight as the checkpoint stores it: [out_features, in_features], contiguous, kF32, kBF16 or
-// kF16, any alignment (a memory-mapped file guarantees none).
+// A weight as the checkpoint stores it: [out_features, in_features], contiguous, kF32, kBF16, kF16
+// or a block type, any alignment (a memory-mapped file guarantees none).
 struct Weight {
   const void* data = nullptr;
   DType dtype = DType::kF32;

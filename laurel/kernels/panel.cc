@@ -1,8 +1,10 @@
 // Matrices from their stored form to the panels that the register tile reads: transposed
 // (expand_panel) or as they are (widen_panels).
+#include <algorithm>
 #include <cstdint>
 
 #include "hwy/cache_control.h"
+#include "laurel/base/quantized_blocks.h"
 #include "laurel/kernels/parameter.h"
 #include "laurel/kernels/simd.h"
 
@@ -169,7 +171,32 @@ HWY_NOINLINE void expand_typed(const StoredRows& w, std::int64_t depth, float* p
   expand_slowly<kDType>(w, expand_blocks<kDType>(w, depth, panel), depth, panel);
 }
 
+// Of a block type: rows are decoded a little of the depth at a time, and go on as float32.
+template <DType kDType>
+HWY_NOINLINE void expand_quantized(const StoredRows& w, std::int64_t depth, float* panel) {
+  constexpr DTypeInfo kInfo = dtype_info(kDType);
+  constexpr std::int64_t kChunk = std::max<std::int64_t>(64, kInfo.block_elements);
+  constexpr std::int64_t kStride = kChunk + 16;  // not a power of two: cache sets
+  HWY_ALIGN float rows[kPanelCols * kStride];
+  for (std::int64_t k = 0; k < depth; k += kChunk) {
+    const std::int64_t size = std::min(kChunk, depth - k);
+    for (std::int64_t r = 0; r < w.rows; ++r) {
+      const unsigned char* block = w.data + r * w.row_bytes + dtype_bytes(kDType, k);
+      hwy::Prefetch(block + kPanelCols * w.row_bytes);  // the next panel's
+      for (std::int64_t i = 0; i < size; i += kInfo.block_elements, block += kInfo.block_bytes)
+        quantized::block_values<kDType>(block, rows + r * kStride + i);
+    }
+    const StoredRows decoded{reinterpret_cast<const unsigned char*>(rows),
+                             kStride * std::int64_t{sizeof(float)}, w.rows};
+    expand_typed<DType::kF32>(decoded, size, panel + k * kPanelCols);
+  }
+}
+
 void expand_panel(DType dtype, const StoredRows& stored, std::int64_t depth, float* panel) {
+  if (quantized::with_block_type(
+          dtype, [&]<DType kDType>() { expand_quantized<kDType>(stored, depth, panel); })) {
+    return;
+  }
   switch (dtype) {
     case DType::kBF16:
       return expand_typed<DType::kBF16>(stored, depth, panel);

@@ -111,18 +111,15 @@ void embedding(std::span<const std::int32_t> ids, const Weight& table, Matrix ou
                ThreadPool& pool) {
   const OpTimer timer("embedding", [&] { return moved(out.rows * out.cols, 2); });
   const std::int64_t cols = table.in_features;
-  const std::int64_t row_bytes = cols * dtype_size(table.dtype);
+  const std::int64_t row_bytes = dtype_bytes(table.dtype, cols);
   const auto expand = HWY_DYNAMIC_DISPATCH(expand_bf16_row);
   for_rows(out.rows, cols, pool, [&](std::int64_t r) {
     const auto* from = static_cast<const unsigned char*>(table.data) +
                        ids[static_cast<std::size_t>(r)] * row_bytes;
-    float* to = out.row(r);
-    if (table.dtype == DType::kF32) {
-      std::memcpy(to, from, static_cast<std::size_t>(row_bytes));
-    } else if (table.dtype == DType::kBF16) {
-      expand(from, cols, to);
+    if (table.dtype == DType::kBF16) {
+      expand(from, cols, out.row(r));
     } else {
-      for (std::int64_t i = 0; i < cols; ++i) to[i] = load_element(from, table.dtype, i);
+      values_of(table.dtype, from, cols, out.row(r));
     }
   });
 }

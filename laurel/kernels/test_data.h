@@ -95,6 +95,49 @@ class Stored {
   std::vector<unsigned char> bytes_;
 };
 
+// The types of blocks.
+inline std::vector<DType> block_dtypes() {
+  std::vector<DType> dtypes;
+  for (const DTypeInfo& info : kDTypes) {
+    if (is_quantized(info.dtype)) dtypes.push_back(info.dtype);
+  }
+  return dtypes;
+}
+
+// A weight in random blocks, at an odd address, and its values.
+class StoredBlocks {
+ public:
+  StoredBlocks(std::int64_t out, std::int64_t in, DType dtype, std::mt19937& rng)
+      : weight_{nullptr, dtype, out, in} {
+    const DTypeInfo& info = dtype_info(dtype);
+    bytes_.resize(static_cast<std::size_t>(dtype_bytes(dtype, out * in) + 1));
+    for (unsigned char& byte : bytes_) byte = static_cast<unsigned char>(rng() & 255);
+    weight_.data = bytes_.data() + 1;
+    // The numbers that scale a block are one or two float16, at its start or, of Q6_K, its end.
+    // Where there is one, the second overwrites integers.
+    const std::int64_t place = dtype == DType::kQ6_K ? 208 : 0;
+    std::uniform_real_distribution<float> uniform(-0.01f, 0.01f);
+    for (auto at = place + 1; at < std::ssize(bytes_); at += info.block_bytes) {
+      for (const std::int64_t offset : {0, 2}) {
+        if (place + offset + 2 > info.block_bytes) continue;
+        const std::uint16_t half = float_to_f16(uniform(rng));
+        std::memcpy(bytes_.data() + at + offset, &half, sizeof(half));
+      }
+    }
+    values_.resize(static_cast<std::size_t>(out * in));
+    values_of(dtype, weight_.data, out * in, values_.data());
+  }
+  const Weight& weight() const { return weight_; }
+  Weight as_floats() const {
+    return {values_.data(), DType::kF32, weight_.out_features, weight_.in_features};
+  }
+
+ private:
+  Weight weight_;
+  std::vector<unsigned char> bytes_;
+  std::vector<float> values_;
+};
+
 inline std::vector<float> random_values(std::int64_t count, std::mt19937& rng, float scale = 1) {
   return Grid2::random(1, count, 0, rng, scale).values();
 }

@@ -6,8 +6,8 @@
 #include <span>
 
 #include "laurel/base/error.h"
-#include "laurel/base/half.h"
 #include "laurel/base/json.h"
+#include "laurel/base/stored_values.h"
 #include "laurel/model/decoder_weights.h"
 
 namespace laurel::model {
@@ -125,21 +125,6 @@ void sort_tensors(Adapter& adapter) {
   }
 }
 
-// out[i] = element begin + i
-void expand(const formats::TensorView& tensor, std::size_t begin, std::span<float> out) {
-  const std::byte* data =
-      tensor.data.data() + begin * static_cast<std::size_t>(dtype_size(tensor.dtype));
-  if (tensor.dtype == DType::kF32) {
-    if (!out.empty()) std::memcpy(out.data(), data, out.size_bytes());
-    return;
-  }
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    std::uint16_t bits;
-    std::memcpy(&bits, data + 2 * i, 2);
-    out[i] = tensor.dtype == DType::kBF16 ? bf16_to_float(bits) : f16_to_float(bits);
-  }
-}
-
 }  // namespace
 
 Adapter read_adapter(const fs::path& directory) {
@@ -173,9 +158,11 @@ Adapter read_adapter(const fs::path& directory) {
 
 std::vector<float> to_float(const formats::TensorView& tensor) {
   check_element_type(tensor);
-  const auto count = tensor.data.size() / static_cast<std::size_t>(dtype_size(tensor.dtype));
-  std::vector<float> values(count);
-  expand(tensor, 0, values);
+  const DTypeInfo& info = dtype_info(tensor.dtype);
+  const std::int64_t count =
+      static_cast<std::int64_t>(tensor.data.size()) / info.block_bytes * info.block_elements;
+  std::vector<float> values(static_cast<std::size_t>(count));
+  values_of(tensor.dtype, tensor.data.data(), count, values.data());
   return values;
 }
 
@@ -218,7 +205,7 @@ std::vector<float> merge(const LoraModule& module, const formats::TensorView& ba
           delta[static_cast<std::size_t>(i)] += factor * source[i];
       }
       float* target = merged.data() + row * in;
-      expand(base, static_cast<std::size_t>(row * in), {target, static_cast<std::size_t>(in)});
+      values_of(base.dtype, base.data.data() + dtype_bytes(base.dtype, row * in), in, target);
       double square_sum = 0;
       for (std::int64_t i = 0; i < in; ++i) {
         target[i] += static_cast<float>(module.scaling) * delta[static_cast<std::size_t>(i)];

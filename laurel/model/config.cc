@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "laurel/base/error.h"
+#include "laurel/formats/gguf_convert.h"
 #include "laurel/model/config_reader.h"
 #include "laurel/model/family.h"
 #include "laurel/model/rope.h"
@@ -40,22 +41,27 @@ const Family& require_family(const ConfigReader& reader, const std::string& arch
                   reader.where(), known, architecture);
 }
 
-// Whether the checkpoint is an int8 pack; no other quantized one can be read.
+// Whether the checkpoint is an int8 pack. Weights in GGUF's blocks say so themselves; no other
+// quantized checkpoint can be read.
 bool is_int8_pack(const ConfigReader& reader) {
   if (!reader.has("quantization_config")) return false;
   const Json& quantization = reader.json()["quantization_config"];
   const std::string where = reader.where() + ": quantization_config";
-  if (!quantization.is_object() ||
-      get_string(quantization, "quant_method", where) != std::string(kInt8Method)) {
+  std::optional<std::string> method;
+  if (quantization.is_object()) method = get_string(quantization, "quant_method", where);
+  const bool is_int8 = method == kInt8Method;
+  if (!is_int8 && method != formats::kBlocksMethod) {
     bad_key(reader, "quantization_config",
-            fmt::format("quantized checkpoints other than {} are not supported", kInt8Method));
+            fmt::format("quantized checkpoints other than {} and {} are not supported", kInt8Method,
+                        formats::kBlocksMethod));
   }
+  const std::int64_t expected = is_int8 ? kInt8PackVersion : formats::kBlocksVersion;
   const std::optional<std::int64_t> version = get_int(quantization, "version", where);
-  if (version != kInt8PackVersion) {
-    throw UserError("{}: key \"version\": expected {}, got {}; make the pack again", where,
-                    kInt8PackVersion, version ? std::to_string(*version) : "none");
+  if (version != expected) {
+    throw UserError("{}: key \"version\": expected {}, got {}; convert the model again", where,
+                    expected, version ? std::to_string(*version) : "none");
   }
-  return true;
+  return is_int8;
 }
 
 // As transformers: the length of id2label, else num_labels, else 2.

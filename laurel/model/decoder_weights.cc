@@ -3,6 +3,7 @@
 #include <set>
 
 #include "laurel/base/error.h"
+#include "laurel/base/stored_values.h"
 
 namespace laurel::model {
 namespace {
@@ -74,7 +75,7 @@ std::int64_t num_parameters(const ModelConfig& config) {
 }
 
 void check_element_type(const formats::TensorView& tensor) {
-  if (tensor.dtype != DType::kF32 && tensor.dtype != DType::kBF16 && tensor.dtype != DType::kF16) {
+  if (!holds_floats(tensor.dtype) || (is_quantized(tensor.dtype) && tensor.shape.size() != 2)) {
     throw UserError("{}: tensor {}: expected element type F32, BF16 or F16, got {}", tensor.file,
                     tensor.name, dtype_name(tensor.dtype));
   }

@@ -20,7 +20,7 @@ struct ExpectedTensor {
   std::string name;
   std::vector<std::int64_t> shape;
   std::int64_t layer = -1;                    // -1 outside the layers
-  std::optional<DType> dtype = std::nullopt;  // none: F32, BF16 or F16
+  std::optional<DType> dtype = std::nullopt;  // none: any that holds floats
   std::int64_t num_elements() const;
 };
 std::vector<ExpectedTensor> expected_tensors(const ModelConfig& config);
@@ -28,8 +28,8 @@ std::vector<ExpectedTensor> expected_tensors(const ModelConfig& config);
 // Sum of the sizes of the expected tensors.
 std::int64_t num_parameters(const ModelConfig& config);
 
-// Throws UserError if the tensor's element type is not F32, BF16 or F16, or, for the second, type
-// or shape are not the expected ones.
+// Throws UserError if the tensor's element type is not F32, BF16, F16 or, of a matrix, a block
+// type; or, for the second, type or shape are not the expected ones.
 void check_element_type(const formats::TensorView& tensor);
 void check_tensor(const formats::TensorView& tensor, const ExpectedTensor& expected);
 

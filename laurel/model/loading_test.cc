@@ -75,8 +75,8 @@ TEST(Config, NamesTheKeyThatIsWrong) {
             "config.json: key \"architectures\": expected a list with one name, got []");
   EXPECT_EQ(
       config_error("quantization_config", {{"bits", 4}}),
-      "config.json: key \"quantization_config\": quantized checkpoints other than laurel-int8 are "
-      "not supported");
+      "config.json: key \"quantization_config\": quantized checkpoints other than laurel-int8 and "
+      "laurel-blocks are not supported");
   EXPECT_EQ(config_error("pretraining_tp", 2),
             "config.json: key \"pretraining_tp\": sliced projections are not supported, expected "
             "1, got 2");

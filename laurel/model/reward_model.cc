@@ -51,7 +51,7 @@ WeightPlan plan_weights(const LoadOptions& options, const ModelConfig& config, M
   std::optional<Adapter> adapter;
   if (!options.adapter.empty()) adapter = read_adapter(options.adapter);
   return WeightPlan(config, std::move(store), std::move(adapter), options.precision,
-                    options.directory.string());
+                    options.merge_adapter, options.directory.string());
 }
 
 std::int64_t activation_bytes_of(const ModelConfig& config, std::int64_t num_rows) {

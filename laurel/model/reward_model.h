@@ -30,6 +30,8 @@ struct LoadOptions {
   std::filesystem::path directory = {};
   std::filesystem::path adapter = {};  // empty for none
   Precision precision = Precision::kF32;
+  // Even into weights in blocks, which become float32 then (WeightPlan): for quantizing.
+  bool merge_adapter = false;
   Streaming streaming = Streaming::kNever;
   std::int64_t pack_rows = 4096;  // of the packs that forward() will get, for kIfNeeded
   // Bytes of memory to make do with; by default what the system says is available.

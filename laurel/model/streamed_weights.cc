@@ -96,7 +96,7 @@ void StreamedWeights::embed(std::span<const std::int32_t> tokens, kernels::Matri
   const formats::TensorView& stored = *layout_.embedding->stored;
   const std::optional<FileRange> range = layout_.range_of(stored);
   const DistinctTokens distinct(tokens);
-  const auto row_bytes = static_cast<std::size_t>(x.cols * dtype_size(stored.dtype));
+  const auto row_bytes = static_cast<std::size_t>(dtype_bytes(stored.dtype, x.cols));
   std::vector<std::byte> table(distinct.values.size() * row_bytes);
   for (std::size_t i = 0; i < distinct.values.size(); ++i) {
     read(stored, range, static_cast<std::uint64_t>(distinct.values[i]) * row_bytes,

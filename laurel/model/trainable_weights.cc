@@ -186,6 +186,12 @@ const formats::TensorView& TrainableWeights::base_tensor(const ExpectedTensor& e
                     base_.files().front().parent_path().string(), expected.name,
                     formats::shape_text(expected.shape));
   }
+  if (is_quantized(view->dtype)) {
+    throw UserError(
+        "{}: tensor {}: weights in blocks of {} cannot be trained; convert the GGUF file with "
+        "--dtype f32 or bf16",
+        view->file, view->name, dtype_name(view->dtype));
+  }
   ExpectedTensor base = expected;
   if (expected.name == kEmbedding && view->shape.size() == 2 && view->shape[0] > 0) {
     base.shape[0] = std::min(view->shape[0], expected.shape[0]);

@@ -13,6 +13,7 @@
 namespace laurel::model {
 namespace {
 
+constexpr std::string_view kWeight = ".weight";
 // Elements that a thread rounds at least.
 constexpr std::int64_t kRoundingGrain = 4096;
 
@@ -37,13 +38,20 @@ struct FindPrepared {
   }
 };
 
+kernels::Weight as_weight(const formats::TensorView& matrix) {
+  return {matrix.data.data(), matrix.dtype, matrix.shape[0], matrix.shape[1]};
+}
+
 std::vector<std::uint16_t> rounded_to_bf16(const kernels::Weight& weight, ThreadPool& pool) {
-  const std::int64_t count = weight.out_features * weight.in_features;
-  std::vector<std::uint16_t> copy(static_cast<std::size_t>(count));
-  pool.parallel_for(count, kRoundingGrain, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      copy[static_cast<std::size_t>(i)] =
-          float_to_bf16(kernels::load_element(weight.data, weight.dtype, i));
+  const std::int64_t rows = weight.out_features, cols = weight.in_features;
+  std::vector<std::uint16_t> copy(static_cast<std::size_t>(rows * cols));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kRoundingGrain / std::max<std::int64_t>(1, cols));
+  pool.parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end, int) {
+    std::vector<float> values(static_cast<std::size_t>(cols));
+    for (std::int64_t r = begin; r < end; ++r) {
+      kernels::load_row(weight, r, values.data());
+      std::transform(values.begin(), values.end(), copy.begin() + r * cols, float_to_bf16);
     }
   });
   return copy;
@@ -52,11 +60,13 @@ std::vector<std::uint16_t> rounded_to_bf16(const kernels::Weight& weight, Thread
 }  // namespace
 
 WeightPlan::WeightPlan(const ModelConfig& config, formats::TensorStore store,
-                       std::optional<Adapter> adapter, Precision precision, std::string_view where)
+                       std::optional<Adapter> adapter, Precision precision, bool merge_adapter,
+                       std::string_view where)
     : config_(config),
       store_(std::move(store)),
       adapter_(std::move(adapter)),
-      precision_(precision) {
+      precision_(precision),
+      merge_adapter_(merge_adapter) {
   if (config.int8_pack && adapter_) {
     throw UserError(
         "{}: an int8 pack takes no adapter; make the pack of base and adapter: laurel convert "
@@ -113,6 +123,11 @@ LayerWeights WeightPlan::layer(std::int64_t index, const StoredBytes& bytes, Ten
   const FindPrepared find{prepare_all(index, bytes, copies, pool)};
   LayerWeights layer = assign_layer_roles(index, find);
   if (config_.int8_pack) assign_int8(find, layer);
+  for_each_linear(layer, [&](Linear& linear) {
+    if (linear.lora.a.data == nullptr) return;
+    const LoraModule& module = adapter_->modules.find(linear.name + std::string(kWeight))->second;
+    linear.lora.scale = static_cast<float>(module.scaling);
+  });
   if (int8_plan_) quantize_layer(layer, *int8_plan_, copies.int8, pool);
   return layer;
 }
@@ -128,9 +143,13 @@ WeightPlan::Prepared WeightPlan::prepare_all(std::int64_t index, const StoredByt
   for (const PlannedTensor& tensor : tensors_) {
     if (tensor.expected.layer != index) continue;
     const std::byte* data = bytes(tensor);
-    if (data != nullptr) {
-      prepared[tensor.expected.name] = prepare(tensor, data, copies, pool);
-    }
+    if (data == nullptr) continue;
+    prepared[tensor.expected.name] = prepare(tensor, data, copies, pool);
+    if (tensor.lora == nullptr || is_merged(tensor)) continue;
+    std::string name = tensor.expected.name;
+    name.resize(name.size() - kWeight.size());
+    prepared[name + ".lora_A.weight"] = as_weight(*tensor.lora->a);
+    prepared[name + ".lora_B.weight"] = as_weight(*tensor.lora->b);
   }
   return prepared;
 }
@@ -140,7 +159,7 @@ kernels::Weight WeightPlan::prepare(const PlannedTensor& tensor, const std::byte
   const std::vector<std::int64_t>& shape = tensor.expected.shape;
   kernels::Weight weight{data, tensor.stored->dtype, shape.size() == 2 ? shape[0] : 1,
                          shape.back()};
-  if (tensor.lora != nullptr) {
+  if (is_merged(tensor)) {
     formats::TensorView base = *tensor.stored;
     base.data = {data, base.data.size()};
     copies.merged.push_back(merge(*tensor.lora, base, pool));
@@ -158,6 +177,12 @@ kernels::Weight WeightPlan::prepare(const PlannedTensor& tensor, const std::byte
 bool WeightPlan::is_rounded(const PlannedTensor& tensor) const {
   return precision_ == Precision::kBF16 && !tensor.expected.dtype &&
          (tensor.lora != nullptr || tensor.stored->dtype != DType::kBF16);
+}
+
+bool WeightPlan::is_merged(const PlannedTensor& tensor) const {
+  if (tensor.lora == nullptr) return false;
+  return merge_adapter_ || precision_ != Precision::kF32 || tensor.expected.layer < 0 ||
+         tensor.lora->magnitude != nullptr || !is_quantized(tensor.stored->dtype);
 }
 
 std::string WeightPlan::dtype() const {
@@ -183,7 +208,7 @@ std::int64_t WeightPlan::copied_bytes() const {
   std::int64_t sum = 0;
   for (const PlannedTensor& tensor : tensors_) {
     const std::int64_t elements = tensor.expected.num_elements();
-    if (tensor.lora != nullptr) sum += elements * dtype_size(DType::kF32);
+    if (is_merged(tensor)) sum += elements * dtype_size(DType::kF32);
     if (is_rounded(tensor)) sum += elements * dtype_size(DType::kBF16);
   }
   return sum;

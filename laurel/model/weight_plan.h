@@ -26,7 +26,7 @@ namespace laurel::model {
 struct PlannedTensor {
   ExpectedTensor expected;
   const formats::TensorView* stored = nullptr;  // the adapter's, where it brings a whole tensor
-  const LoraModule* lora = nullptr;             // merged into it, if any
+  const LoraModule* lora = nullptr;             // that adapts it, if any
 };
 
 // The tensors that computing had to make: merged with an adapter, rounded to bfloat16, or
@@ -45,10 +45,11 @@ using StoredBytes = std::function<const std::byte*(const PlannedTensor&)>;
 class WeightPlan {
  public:
   // Checks names and shapes against expected_tensors() and throws UserError naming the first tensor
-  // that is missing, extra, of another shape or of another type than F32, BF16, F16. Ignored
-  // extras: rotary_emb.inv_freq and lm_head.weight.
+  // that is missing, extra, of another shape or of a type without floats. Ignored extras:
+  // rotary_emb.inv_freq and lm_head.weight. An adapter is merged into the weights, but for those in
+  // blocks, which would become float32: computing keeps it beside these, unless `merge_adapter`.
   WeightPlan(const ModelConfig& config, formats::TensorStore store, std::optional<Adapter> adapter,
-             Precision precision, std::string_view where);
+             Precision precision, bool merge_adapter, std::string_view where);
 
   // From now on, layer() quantizes linear layers so. Not for an int8 pack, which is quantized.
   // Throws UserError for layers with more inputs than int8 can have.
@@ -87,12 +88,14 @@ class WeightPlan {
   kernels::Weight prepare(const PlannedTensor& tensor, const std::byte* data, TensorCopies& copies,
                           ThreadPool& pool) const;
   void refuse_extras_of_adapter() const;
+  bool is_merged(const PlannedTensor& tensor) const;
   bool is_rounded(const PlannedTensor& tensor) const;
 
   ModelConfig config_;
   formats::TensorStore store_;
   std::optional<Adapter> adapter_;
   Precision precision_;
+  bool merge_adapter_;
   std::optional<Int8Plan> int8_plan_;
   std::vector<PlannedTensor> tensors_;
 };

@@ -32,8 +32,11 @@ Json pack_config(const fs::path& base) {
 Int8ConvertResult convert_to_int8(const Int8ConvertOptions& options) {
   ThreadPool pool(options.num_threads);
   const hub::ResolvedModel files = hub::resolve_model(options.from);
-  const model::RewardModel reward_model({files.directory, hub::adapter_of(files, options.adapter)},
-                                        pool);
+  model::LoadOptions load;
+  load.directory = files.directory;
+  load.adapter = hub::adapter_of(files, options.adapter);
+  load.merge_adapter = true;
+  const model::RewardModel reward_model(load, pool);
   const model::ModelConfig& config = reward_model.config();
   if (config.int8_pack) throw UserError("{}: is an int8 pack already", options.from);
   AtomicDirectory directory(options.to);

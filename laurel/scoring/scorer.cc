@@ -73,6 +73,7 @@ struct Scorer::Impl {
     load.adapter = hub::adapter_of(files, options.adapter);
     if (rule_settings.compute == schema::ComputeType::kBF16)
       load.precision = model::Precision::kBF16;
+    load.merge_adapter = options.dtype == "int8";
     load.streaming = streaming_of(options.stream_weights);
     load.pack_rows = options.batch_tokens;
     return load;
