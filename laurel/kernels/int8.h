@@ -1,6 +1,7 @@
 // Integer products for scoring: y ≈ x · Wᵀ with weights of eight bits, one scale per output
-// channel, and activations of eight bits, one scale per row. Sums are exact int32, so that every
-// instruction set gives the same bits. Each op has a plain reference in kernels/reference_int8.h.
+// channel, and activations of eight bits, one scale and zero point per row. Sums are exact int32,
+// so that every instruction set gives the same bits. Each op has a plain reference in
+// kernels/reference_int8.h.
 //
 // Both factors are rotated before they are quantized: x · Wᵀ = (H x) · (H W)ᵀ / n for a Hadamard
 // matrix H of order n, whose rows are orthogonal and of ±1. A few inputs that are much larger than
@@ -20,16 +21,19 @@
 namespace laurel::kernels {
 
 // The packed order of a weight [out, in]: panels of 16 output channels, in them groups of 4 inputs:
-//   element (n, k) is byte ((n / 16 · ceil(in / 4) + k / 4) · 16 + n % 16) · 4 + k % 4,
-// stored as q + 128. Channels and inputs that pad the last panel and group hold 128, which is 0.
+//   element (n, k) is byte ((n / 16 · ceil(in / 4) + k / 4) · 16 + n % 16) · 4 + k % 4.
+// Channels and inputs that pad the last panel and group are 0.
 constexpr std::int64_t kInt8PanelChannels = 16;
 constexpr std::int64_t kInt8GroupInputs = 4;
-constexpr std::int64_t kInt8ZeroPoint = 128;
-// The bound that keeps int32 sums from overflowing: 255 · 127 · 2^16 < 2^31.
+// The bound on inputs 2j and 2j + 1 of a channel together, |q[n, 2j] + q[n, 2j + 1]|: with
+// activations of at most 255, sums of two products stay within 16 bits, which processors without
+// VNNI add up fastest (255 · 128 < 2^15).
+constexpr std::int64_t kMaxInt8Pair = 128;
+// The bound that keeps int32 sums from overflowing: 255 · 64 · 2^16 < 2^31.
 constexpr std::int64_t kMaxInt8Inputs = std::int64_t{1} << 16;
 
 // The order of the Hadamard matrix that rotates rows of so many inputs: the largest power of two
-// that divides num_inputs and leaves steps of at least 8. 1: none.
+// that divides them, at most 1024; 1, none, if that is below 16.
 std::int64_t hadamard_order(std::int64_t num_inputs);
 
 // Bytes of a packed weight.
@@ -40,30 +44,34 @@ std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_featur
 struct Int8Weight {
   const void* packed = nullptr;  // packed_int8_bytes(); null where there is no such weight
   const void* scales = nullptr;  // [out_features] f32
+  const void* sums = nullptr;    // [out_features] i32: Σ_k q[n, k]
   std::int64_t out_features = 0;
 };
 
-// (H x[r])[k] ≈ scales[r] · values[r, k] with -127 <= values <= 127. Columns up to the next
-// multiple of 4 are 0.
+// (H x[r])[k] ≈ scales[r] · (values[r, k] - zero_points[r]). Columns up to the next multiple of 4
+// are 0.
 struct Int8Matrix {
-  std::int8_t* values = nullptr;  // [rows, stride]
-  float* scales = nullptr;        // [rows]
-  std::int32_t* sums = nullptr;   // [rows] of the values
+  std::uint8_t* values = nullptr;       // [rows, stride]
+  float* scales = nullptr;              // [rows]
+  std::int32_t* zero_points = nullptr;  // [rows], 0 to 255
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::int64_t stride = 0;  // at least cols rounded up to 4
 };
 
-// The rotation, with n = cols / order: element k of H x is Σ_j ±x[j · n + k mod n] over
-// 0 <= j < order, negative where j & (k / n) has an odd number of bits; computed by butterflies in
-// float32, distances n, 2n, 4n, ... Then symmetric quantization by row: with m the largest
-// magnitude, scale = m / 127, and v becomes v · (127 / m) to the nearest integer, ties to even. A
-// row of m < 2^-100 becomes 0; one with an infinity or NaN gets a scale of NaN and values of 0, so
-// that what is computed from it is NaN.
+// The rotation is of `order` neighbors each: element k of H x is Σ_j ±x[k - i + j] over
+// 0 <= j < order with i = k mod order, negative where i & j has an odd number of bits; computed by
+// butterflies in float32, distances 1, 2, 4, ... Then quantization by row: with [low, high] the
+// smallest range that has all elements and 0 in it, scale = (high - low) / 255, f = 255 / (high -
+// low), zero point = -low · f, and v becomes v · f + zero point, each term to the nearest integer,
+// ties to even, and at most 255. A row of high - low < 2^-100 becomes 0; one with an infinity or
+// NaN, or whose range is infinite, gets a scale of NaN and values of 0, so that what is computed
+// from it is NaN.
 void quantize_rows(ConstMatrix x, const Int8Matrix& quantized, ThreadPool& pool);
 
 // What quantize_rows() left, for rows that need more than eight bits: row i of `rest` stands for
-// H x[r] - scales[r] · values[r] with r = rows[i], in steps of 1/254 of the row's, so that
+// H x[r] - scales[r] · (values[r] - zero_points[r]) with r = rows[i], in steps of 1/254 of the
+// row's around a zero point of 128, so that
 //   y[r] + int8_linear(rest)[i]
 // is a product with activations of sixteen bits.
 void quantize_rest(ConstMatrix x, std::span<const std::int32_t> rows, const Int8Matrix& quantized,
@@ -74,7 +82,7 @@ void quantize_rest(ConstMatrix x, std::span<const std::int32_t> rows, const Int8
 // rotated inputs. Blocks are as equal as possible and of at most kFeedbackBlock inputs.
 // Source: Frantar et al., GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
 // Transformers, with blocks instead of all inputs.
-constexpr std::int64_t kFeedbackBlock = 256;
+constexpr std::int64_t kFeedbackBlock = 384;
 struct Int8Feedback {
   std::vector<float> factors;  // block after block [size, size] of f, 0 up to the diagonal
 };
@@ -86,18 +94,20 @@ Int8Feedback int8_feedback(ConstMatrix x, ThreadPool& pool);
 
 // Where a quantized weight goes: as in Int8Weight.
 struct Int8WeightMemory {
-  unsigned char* packed = nullptr;
+  std::int8_t* packed = nullptr;
   float* scales = nullptr;
+  std::int32_t* sums = nullptr;
 };
 
-// Quantizes each channel of a weight as quantize_rows() does a row, but for the feedback; scales
-// are divided by the order.
+// Rotates each channel of a weight and rounds it to the nearest, with feedback, within the bounds
+// of an element and of a pair. scale · order = m / 127, with m the largest magnitude of an element
+// and of the sum of a pair. Channels of m < 2^-100, or that are not finite, become as rows do.
 void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const Int8WeightMemory& to,
                      ThreadPool& pool);
 
 // y = x · Wᵀ (+ bias); with kYes: y += x · Wᵀ (+ bias). In float32, in this order and without fused
-// multiply-adds: sum · (row scale · channel scale), then bias, then the old y. A row of y depends
-// on that row of x only.
+// multiply-adds: Σ_k (value - zero point) · q times (row scale · channel scale), then bias, then
+// the old y. A row of y depends on that row of x only.
 void int8_linear(const Int8Matrix& x, const Int8Weight& weight, const VectorParameter& bias,
                  Matrix y, Accumulate accumulate, ThreadPool& pool);
 

@@ -35,15 +35,17 @@ void compare(std::int64_t in, std::int64_t out, std::int64_t rows, int rounds, T
   for (float& value : x) value = uniform(random);
   for (float& value : w) value = uniform(random);
   std::vector<float> y(static_cast<std::size_t>(rows * out)), w_scales(y.size());
-  std::vector<unsigned char> packed(static_cast<std::size_t>(packed_int8_bytes(out, in)));
-  quantize_weight({w.data(), DType::kF32, out, in}, {}, {packed.data(), w_scales.data()}, pool);
-  std::vector<std::int8_t> values(x.size());
+  std::vector<std::int8_t> packed(static_cast<std::size_t>(packed_int8_bytes(out, in)));
+  std::vector<std::int32_t> w_sums(static_cast<std::size_t>(out));
+  quantize_weight({w.data(), DType::kF32, out, in}, {},
+                  {packed.data(), w_scales.data(), w_sums.data()}, pool);
+  std::vector<std::uint8_t> values(x.size());
   std::vector<float> x_scales(static_cast<std::size_t>(rows));
-  std::vector<std::int32_t> sums(static_cast<std::size_t>(rows));
+  std::vector<std::int32_t> zero_points(static_cast<std::size_t>(rows));
   Int8Matrix quantized;
   quantized.values = values.data();
   quantized.scales = x_scales.data();
-  quantized.sums = sums.data();
+  quantized.zero_points = zero_points.data();
   quantized.rows = rows;
   quantized.cols = quantized.stride = in;
   const Matrix result{y.data(), rows, out, out};
@@ -53,8 +55,8 @@ void compare(std::int64_t in, std::int64_t out, std::int64_t rows, int rounds, T
         linear(input, {w.data(), DType::kF32, out, in}, {}, result, Accumulate::kNo, pool);
       },
       [&] {
-        int8_linear(quantized, {packed.data(), w_scales.data(), out}, {}, result, Accumulate::kNo,
-                    pool);
+        int8_linear(quantized, {packed.data(), w_scales.data(), w_sums.data(), out}, {}, result,
+                    Accumulate::kNo, pool);
       },
       [&] { quantize_rows(input, quantized, pool); }};
   runs[2]();

@@ -14,7 +14,8 @@ namespace laurel::kernels {
 // Distance between the rows of activations that a tile reads: a constant, so that one register
 // addresses all rows; an odd number of cache lines, so that they do not fall into the same cache
 // sets.
-constexpr std::int64_t kInt8RowBytes = 1536 + 64;
+constexpr std::int64_t kMaxInt8Depth = 1536;  // inputs of one call of a tile: a multiple of 4
+constexpr std::int64_t kInt8RowBytes = kMaxInt8Depth + 64;
 constexpr std::int64_t kMaxInt8TileRows = 14;
 
 // sums[r, c] = Σ_k a[r, k] · b[k, c] (with kYes: +=) for a fixed number of rows and two vectors of
@@ -22,16 +23,17 @@ constexpr std::int64_t kMaxInt8TileRows = 14;
 //   a: rows kInt8RowBytes apart, of `groups` · 4 elements;
 //   b: the packed weight (kernels/int8.h) at the first column of the tile's left half, b + right at
 //   that of its right half; sums: rows `stride` apart.
-using Int8Tile = void (*)(const void* a, const unsigned char* b, std::int64_t right,
+using Int8Tile = void (*)(const std::uint8_t* a, const std::int8_t* b, std::int64_t right,
                           std::int64_t groups, std::int32_t* sums, std::int64_t stride,
                           Accumulate accumulate);
 
 // One row of a block of columns: y[c] = sums'[c] · (row_scale · scales[c]) (+ bias[c]) (+ y[c]),
-// where sums' = sums - 128 · row_sum undoes the weights' zero point.
+// where sums' = sums - zero_point · weight_sums undoes the row's zero point.
 struct Int8RowEnd {
   const std::int32_t* sums = nullptr;
-  std::int32_t row_sum = 0;
+  std::int32_t zero_point = 0;
   float row_scale = 0;
+  const std::int32_t* weight_sums = nullptr;
   const float* scales = nullptr;
   const float* bias = nullptr;  // or null
   bool add = false;             // y to the result
@@ -42,10 +44,7 @@ struct Int8RowEnd {
 struct Int8Kernels {
   std::int64_t tile_rows = 0;
   std::int64_t tile_cols = 0;
-  std::int64_t max_depth = 0;  // inputs of one call of a tile: a multiple of 4
   Int8Tile (*tile)(std::int64_t rows) = nullptr;
-  // One row of int8 as a tile reads it.
-  void (*load_row)(const std::int8_t* from, std::int64_t depth, void* to) = nullptr;
   void (*finish_row)(const Int8RowEnd& end) = nullptr;
 };
 

@@ -1,6 +1,7 @@
 // The integer product: register tiles straight from the packed weight.
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "laurel/kernels/int8.h"
@@ -23,8 +24,9 @@ constexpr std::int64_t kPanelCost = 4;
 struct Int8Product {
   const Int8Matrix& x;
   const Int8Weight& weight;
-  const float* scales;  // [out]
-  const float* bias;    // [out], or null
+  const float* scales;              // [out]
+  const std::int32_t* weight_sums;  // [out]
+  const float* bias;                // [out], or null
   Matrix y;
   bool add;
 };
@@ -37,8 +39,7 @@ class Block {
     num_row_tiles_ = ceil_div(rows.size(), kernels.tile_rows);
     num_col_tiles_ = ceil_div(cols.size(), kernels.tile_cols);
     num_groups_ = ceil_div(product.x.cols, kInt8GroupInputs);
-    num_steps_ =
-        std::max<std::int64_t>(1, ceil_div(num_groups_, kernels.max_depth / kInt8GroupInputs));
+    num_steps_ = std::max<std::int64_t>(1, ceil_div(num_groups_, kMaxInt8Depth / kInt8GroupInputs));
     stride_ = num_col_tiles_ * kernels.tile_cols;
   }
 
@@ -61,13 +62,12 @@ class Block {
  private:
   // One row of tiles. `rows` counts from the block's first; sums: rows stride_ apart.
   void multiply_tiles(Range rows, Range groups, std::int32_t* sums) const {
-    alignas(64) unsigned char a[kMaxInt8TileRows * kInt8RowBytes];
+    alignas(64) std::uint8_t a[kMaxInt8TileRows * kInt8RowBytes];
     const Int8Matrix& x = product_.x;
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-      const std::int8_t* from =
+      const std::uint8_t* from =
           x.values + (rows_.begin + r) * x.stride + groups.begin * kInt8GroupInputs;
-      kernels_.load_row(from, groups.size() * kInt8GroupInputs,
-                        a + (r - rows.begin) * kInt8RowBytes);
+      std::copy_n(from, groups.size() * kInt8GroupInputs, a + (r - rows.begin) * kInt8RowBytes);
     }
     const Int8Tile multiply = kernels_.tile(rows.size());
     const Accumulate accumulate = groups.begin == 0 ? Accumulate::kNo : Accumulate::kYes;
@@ -80,10 +80,10 @@ class Block {
   }
 
   // Address of a group of inputs at this column.
-  const unsigned char* packed(std::int64_t group, std::int64_t col) const {
+  const std::int8_t* packed(std::int64_t group, std::int64_t col) const {
     const std::int64_t panel = col / kInt8PanelChannels, within = col % kInt8PanelChannels;
     const std::int64_t place = (panel * num_groups_ + group) * kInt8PanelChannels + within;
-    return static_cast<const unsigned char*>(product_.weight.packed) + place * kInt8GroupInputs;
+    return static_cast<const std::int8_t*>(product_.weight.packed) + place * kInt8GroupInputs;
   }
 
   // From the left half of the tile at this column to the right one; past the last panel, the left
@@ -98,12 +98,13 @@ class Block {
     const std::int64_t col = cols_.begin;
     Int8RowEnd end;
     end.scales = product_.scales + col;
+    end.weight_sums = product_.weight_sums + col;
     end.bias = product_.bias != nullptr ? product_.bias + col : nullptr;
     end.add = product_.add;
     end.cols = cols_.size();
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
       end.sums = sums + (r - rows.begin) * stride_;
-      end.row_sum = product_.x.sums[rows_.begin + r];
+      end.zero_point = product_.x.zero_points[rows_.begin + r];
       end.row_scale = product_.x.scales[rows_.begin + r];
       end.y = product_.y.row(rows_.begin + r) + col;
       kernels_.finish_row(end);
@@ -124,7 +125,7 @@ class Block {
 // `tiles` are tile columns of y.
 void multiply_share(const Int8Product& product, const Int8Kernels& kernels, Range rows,
                     Range tiles) {
-  const std::int64_t depth = std::clamp<std::int64_t>(product.x.cols, 1, kernels.max_depth);
+  const std::int64_t depth = std::clamp<std::int64_t>(product.x.cols, 1, kMaxInt8Depth);
   const std::int64_t block_tiles =
       std::max<std::int64_t>(1, kBlockBytes / (depth * kernels.tile_cols));
   const std::int64_t num_row_blocks = ceil_div(rows.size(), kMaxBlockRows);
@@ -156,11 +157,13 @@ void int8_linear(const Int8Matrix& x, const Int8Weight& weight, const VectorPara
   const OpTimer timer("int8_linear", [&] { return work_of(x, y); });
   if (y.rows == 0 || y.cols == 0) return;
   const std::vector<float> scales = load_vector(weight.scales, DType::kF32, weight.out_features);
+  std::vector<std::int32_t> sums(scales.size());
+  std::memcpy(sums.data(), weight.sums, sums.size() * sizeof(sums[0]));
   std::vector<float> bias_values;
   if (bias.data != nullptr) bias_values = load_vector(bias.data, bias.dtype, bias.size);
   const float* bias_data = bias.data != nullptr ? bias_values.data() : nullptr;
   const bool add = accumulate == Accumulate::kYes;
-  const Int8Product product{x, weight, scales.data(), bias_data, y, add};
+  const Int8Product product{x, weight, scales.data(), sums.data(), bias_data, y, add};
   const Int8Kernels& kernels = int8_kernels();
   const std::int64_t num_tiles = ceil_div(y.cols, kernels.tile_cols);
   const std::int64_t work = (y.rows + kPanelCost) * y.cols * x.cols;

@@ -3,7 +3,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <span>
 #include <utility>
@@ -31,10 +30,14 @@ namespace laurel::kernels {
 constexpr float kRounder = 0x1.8p23f;
 constexpr std::int32_t kRounderBits = 0x4b400000;
 
-constexpr float kNegligible = 0x1p-100f;  // 127 / x stays finite above it
-// Steps of a rotation have at least this many elements: whole vectors, of 16 lanes at most or
-// short.
-constexpr std::int64_t kMinHadamardStep = 8;
+inline std::int32_t nearest(float x) {
+  return std::bit_cast<std::int32_t>(x + kRounder) - kRounderBits;
+}
+
+constexpr float kNegligible = 0x1p-100f;  // 255 / x stays finite above it
+// Orders below a vector's 16 lanes at most are not worth it; those above have spread enough.
+constexpr std::int64_t kMinHadamardOrder = 16;
+constexpr std::int64_t kMaxHadamardOrder = 1024;
 
 }  // namespace laurel::kernels
 #endif
@@ -44,178 +47,230 @@ namespace laurel::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using F32 = hn::ScalableTag<float>;
-using ShortF32 = hn::CappedTag<float, kMinHadamardStep>;
+using Vector = hn::Vec<F32>;
 using I32 = hn::RebindToSigned<F32>;
+using U32 = hn::RebindToUnsigned<F32>;
 constexpr std::int64_t kLanes = HWY_LANES(float);
 
-constexpr std::int32_t kMagnitude = 0x7fffffff;
+// The smallest range that has all of x and 0 in it.
+struct Extent {
+  float low;
+  float high;
+};
 
-// The largest |x| as bits: integers compare as magnitudes do, and a NaN is larger than all of them.
-std::int32_t largest_magnitude(const float* x, std::int64_t cols) {
+// Compares bits: as signed numbers, the positive ones are in order and above the negative ones; as
+// unsigned ones, the negative ones are, by magnitude. A NaN is beyond infinity on its side.
+Extent extent(const float* x, std::int64_t cols) {
   const F32 d;
   const I32 di;
-  auto most = hn::Zero(di);
+  const U32 du;
+  auto highest = hn::Zero(di);
+  auto lowest = hn::Zero(du);
   std::int64_t i = 0;
   for (; i + kLanes <= cols; i += kLanes) {
-    const auto bits = hn::And(hn::BitCast(di, hn::LoadU(d, x + i)), hn::Set(di, kMagnitude));
-    most = hn::Max(most, bits);
+    const auto v = hn::LoadU(d, x + i);
+    highest = hn::Max(highest, hn::BitCast(di, v));
+    lowest = hn::Max(lowest, hn::BitCast(du, v));
   }
-  std::int32_t largest = hn::GetLane(hn::MaxOfLanes(di, most));
-  for (; i < cols; ++i) largest = std::max(largest, std::bit_cast<std::int32_t>(x[i]) & kMagnitude);
-  return largest;
+  std::int32_t high = hn::GetLane(hn::MaxOfLanes(di, highest));
+  std::uint32_t low = hn::GetLane(hn::MaxOfLanes(du, lowest));
+  for (; i < cols; ++i) {
+    high = std::max(high, std::bit_cast<std::int32_t>(x[i]));
+    low = std::max(low, std::bit_cast<std::uint32_t>(x[i]));
+  }
+  constexpr std::uint32_t kSign = 0x80000000;
+  return {low >= kSign ? std::bit_cast<float>(low) : 0.0f, std::bit_cast<float>(high)};
 }
 
-// Returns the sum of the values.
-std::int32_t quantize_values(const float* x, std::int64_t cols, float factor, std::int8_t* to) {
+constexpr std::int32_t kLargestValue = 255;
+
+// `factor` · x, rounded, + zero_point, at most 255.
+void quantize_values(const float* x, std::int64_t cols, float factor, std::int32_t zero_point,
+                     std::uint8_t* to) {
   const F32 d;
   const I32 di;
-  auto sums = hn::Zero(di);
+  const std::int32_t offset = zero_point - kRounderBits;
   std::int64_t i = 0;
   for (; i + kLanes <= cols; i += kLanes) {
     const auto scaled = hn::Mul(hn::LoadU(d, x + i), hn::Set(d, factor));
     const auto shifted = hn::BitCast(di, hn::Add(scaled, hn::Set(d, kRounder)));
-    const auto value = hn::Sub(shifted, hn::Set(di, kRounderBits));
-    sums = hn::Add(sums, value);
-    hn::StoreU(hn::DemoteTo(hn::Rebind<std::int8_t, I32>(), value), hn::Rebind<std::int8_t, I32>(),
-               to + i);
+    const auto value = hn::Add(shifted, hn::Set(di, offset));
+    const hn::Rebind<std::uint8_t, I32> narrow;
+    hn::StoreU(hn::DemoteTo(narrow, value), narrow, to + i);  // saturates
   }
-  std::int32_t sum = hn::GetLane(hn::SumOfLanes(di, sums));
   for (; i < cols; ++i) {
-    const float scaled = x[i] * factor;
-    to[i] = static_cast<std::int8_t>(std::bit_cast<std::int32_t>(scaled + kRounder) - kRounderBits);
-    sum += to[i];
-  }
-  return sum;
-}
-
-// Calls body(i) for every i of vectors that cover [0, size), size >= lanes: the last two may
-// overlap.
-template <typename Body>
-HWY_INLINE void for_vectors(std::int64_t size, std::int64_t lanes, const Body& body) {
-  for (std::int64_t i = 0; i + lanes < size; i += lanes) body(i);
-  body(size - lanes);
-}
-
-// One butterfly of elements `distance` apart, or two at once, the second of twice the distance.
-template <class D>
-void butterflies(D d, const float* x, std::int64_t cols, std::int64_t distance, float* y) {
-  for (std::int64_t base = 0; base < cols; base += 2 * distance) {
-    for_vectors(distance, hn::MaxLanes(d), [&](std::int64_t i) {
-      const auto a = hn::LoadU(d, x + base + i), b = hn::LoadU(d, x + base + distance + i);
-      hn::StoreU(hn::Add(a, b), d, y + base + i);
-      hn::StoreU(hn::Sub(a, b), d, y + base + distance + i);
-    });
+    const float shifted = x[i] * factor + kRounder;
+    const std::int32_t value = std::bit_cast<std::int32_t>(shifted) + offset;
+    to[i] = static_cast<std::uint8_t>(std::clamp(value, 0, kLargestValue));
   }
 }
 
-template <class D>
-void double_butterflies(D d, const float* x, std::int64_t cols, std::int64_t distance, float* y) {
-  for (std::int64_t base = 0; base < cols; base += 4 * distance) {
-    const float* from = x + base;
-    float* to = y + base;
-    for_vectors(distance, hn::MaxLanes(d), [&](std::int64_t i) {
-      const auto a = hn::LoadU(d, from + i), b = hn::LoadU(d, from + distance + i);
-      const auto c = hn::LoadU(d, from + 2 * distance + i);
-      const auto e = hn::LoadU(d, from + 3 * distance + i);
-      const auto sum = hn::Add(a, b), difference = hn::Sub(a, b);
-      const auto far_sum = hn::Add(c, e), far_difference = hn::Sub(c, e);
-      hn::StoreU(hn::Add(sum, far_sum), d, to + i);
-      hn::StoreU(hn::Add(difference, far_difference), d, to + distance + i);
-      hn::StoreU(hn::Sub(sum, far_sum), d, to + 2 * distance + i);
-      hn::StoreU(hn::Sub(difference, far_difference), d, to + 3 * distance + i);
-    });
-  }
-}
-
-template <class D>
-void turn(D d, const float* x, std::int64_t cols, std::int64_t distance, float* y) {
-  if (2 * distance == cols) {
-    butterflies(d, x, cols, distance, y);
-  } else {
-    double_butterflies(d, x, cols, distance, y);
-  }
-}
-
-// H x, in x or in one of the halves of memory, [2, cols].
-const float* rotate(const float* x, std::int64_t cols, float* memory) {
-  float* spare = memory + cols;
-  std::int64_t distance = cols / hadamard_order(cols);
-  for (; distance < cols; distance *= 4) {
-    if (distance < kLanes) {
-      turn(ShortF32(), x, cols, distance, memory);
+// Butterflies of elements kDistance apart in a vector, all those before the first of their pair.
+template <std::int64_t kDistance>
+HWY_INLINE Vector butterflies_within(Vector v) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (kDistance < kLanes) {
+    const F32 d;
+    const U32 du;
+    Vector other;
+    if constexpr (kDistance == 1) {
+      other = hn::Shuffle2301(v);
+    } else if constexpr (kDistance == 2) {
+      other = hn::Shuffle1032(v);
+    } else if constexpr (2 * kDistance == kLanes) {
+      other = hn::ConcatLowerUpper(d, v, v);
     } else {
-      turn(F32(), x, cols, distance, memory);
+      other = hn::SwapAdjacentBlocks(v);
     }
-    x = memory;
-    std::swap(memory, spare);
+    constexpr int kShift = kDistance == 1 ? 31 : kDistance == 2 ? 30 : kDistance == 4 ? 29 : 28;
+    const auto second = hn::And(hn::Iota(du, 0), hn::Set(du, kDistance));
+    const Vector signs = hn::BitCast(d, hn::ShiftLeft<kShift>(second));
+    return butterflies_within<2 * kDistance>(hn::Add(other, hn::Xor(v, signs)));
   }
-  return x;
+#endif
+  return v;
 }
 
-// Copies H x[r] to y[r].
-void rotate_row(const float* x, std::int64_t cols, float* memory, float* y) {
-  std::copy_n(rotate(x, cols, memory), cols, y);
+HWY_INLINE void butterfly(const float* x, std::int64_t distance, float* y) {
+  const F32 d;
+  const Vector a = hn::LoadU(d, x), b = hn::LoadU(d, x + distance);
+  hn::StoreU(hn::Add(a, b), d, y);
+  hn::StoreU(hn::Sub(a, b), d, y + distance);
 }
 
-// Row r of `quantized` from a rotated row.
-void quantize_rotated(const float* rotated, const Int8Matrix& quantized, std::int64_t r) {
-  std::int8_t* to = quantized.values + r * quantized.stride;
+// Two at once, the second of twice the distance.
+HWY_INLINE void double_butterfly(Vector a, Vector b, Vector c, Vector e, std::int64_t distance,
+                                 float* y) {
+  const F32 d;
+  const Vector sum = hn::Add(a, b), difference = hn::Sub(a, b);
+  const Vector far_sum = hn::Add(c, e), far_difference = hn::Sub(c, e);
+  hn::StoreU(hn::Add(sum, far_sum), d, y);
+  hn::StoreU(hn::Add(difference, far_difference), d, y + distance);
+  hn::StoreU(hn::Sub(sum, far_sum), d, y + 2 * distance);
+  hn::StoreU(hn::Sub(difference, far_difference), d, y + 3 * distance);
+}
+
+// Distances below the lanes, and the next two if the order has them. Returns the next distance.
+std::int64_t rotate_vectors(const float* x, std::int64_t cols, std::int64_t order, float* y) {
+  const F32 d;
+  const auto load = [&](std::int64_t i) { return butterflies_within<1>(hn::LoadU(d, x + i)); };
+  if (order >= 4 * kLanes) {
+    for (std::int64_t i = 0; i < cols; i += 4 * kLanes) {
+      double_butterfly(load(i), load(i + kLanes), load(i + 2 * kLanes), load(i + 3 * kLanes),
+                       kLanes, y + i);
+    }
+    return 4 * kLanes;
+  }
+  for (std::int64_t i = 0; i < cols; i += kLanes) hn::StoreU(load(i), d, y + i);
+  return kLanes;
+}
+
+// y = H x, by butterflies of distances 1, 2, 4, ...; y is not x.
+void rotate(const float* x, std::int64_t cols, float* y) {
+  const F32 d;
+  const std::int64_t order = hadamard_order(cols);
+  if (order == 1) {
+    std::copy_n(x, cols, y);
+    return;
+  }
+  for (std::int64_t distance = rotate_vectors(x, cols, order, y); distance < order; distance *= 4) {
+    const bool is_last = 2 * distance == order;
+    for (std::int64_t base = 0; base < cols; base += (is_last ? 2 : 4) * distance) {
+      for (std::int64_t i = base; i < base + distance; i += kLanes) {
+        if (is_last) {
+          butterfly(y + i, distance, y + i);
+        } else {
+          double_butterfly(hn::LoadU(d, y + i), hn::LoadU(d, y + i + distance),
+                           hn::LoadU(d, y + i + 2 * distance), hn::LoadU(d, y + i + 3 * distance),
+                           distance, y + i);
+        }
+      }
+    }
+  }
+}
+
+// Row r of `quantized` from x[r]. rotated: [cols], memory
+void quantize_row(const float* x, const Int8Matrix& quantized, std::int64_t r, float* rotated) {
   const std::int64_t cols = quantized.cols;
-  const auto largest = std::bit_cast<float>(largest_magnitude(rotated, cols));
-  quantized.sums[r] = 0;
+  std::uint8_t* to = quantized.values + r * quantized.stride;
+  rotate(x, cols, rotated);
+  const Extent range = extent(rotated, cols);
+  const float size = range.high - range.low;
   quantized.scales[r] = 0;
+  quantized.zero_points[r] = 0;
   std::int64_t done = 0;
-  if (largest >= kNegligible && largest <= std::numeric_limits<float>::max()) {
-    quantized.scales[r] = largest / 127.0f;
-    quantized.sums[r] = quantize_values(rotated, cols, 127.0f / largest, to);
+  if (size >= kNegligible && size <= std::numeric_limits<float>::max()) {
+    const float factor = kLargestValue / size;
+    quantized.scales[r] = size / kLargestValue;
+    quantized.zero_points[r] = nearest(-range.low * factor);
+    quantize_values(rotated, cols, factor, quantized.zero_points[r], to);
     done = cols;
-  } else if (!(largest < kNegligible)) {
+  } else if (!(size < kNegligible)) {
     quantized.scales[r] = std::numeric_limits<float>::quiet_NaN();
   }
-  std::fill(to + done, to + round_up(cols, kInt8GroupInputs), std::int8_t{0});
+  std::fill(to + done, to + round_up(cols, kInt8GroupInputs), std::uint8_t{0});
 }
 
-// The same from x[r]. memory: [2, cols]
-void quantize_row(const float* x, const Int8Matrix& quantized, std::int64_t r, float* memory) {
-  quantize_rotated(rotate(x, quantized.cols, memory), quantized, r);
-}
-
-// Row i of `rest` from row r of x and of `quantized`. memory: [2, cols]
+// Row i of `rest` from row r of x and of `quantized`. left: [cols], memory
 void quantize_rest_row(const float* x, const Int8Matrix& quantized, std::int64_t r,
-                       const Int8Matrix& rest, std::int64_t i, float* memory) {
+                       const Int8Matrix& rest, std::int64_t i, float* left) {
+  constexpr std::int32_t kZeroPoint = 128;
   const std::int64_t cols = quantized.cols;
-  const std::int8_t* taken = quantized.values + r * quantized.stride;
-  std::int8_t* to = rest.values + i * rest.stride;
+  const std::uint8_t* taken = quantized.values + r * quantized.stride;
+  std::uint8_t* to = rest.values + i * rest.stride;
   const float scale = quantized.scales[r];
-  rest.sums[i] = 0;
+  rest.zero_points[i] = kZeroPoint;
   rest.scales[i] = scale / 254.0f;
-  std::fill(to, to + round_up(cols, kInt8GroupInputs), std::int8_t{0});
-  if (!(scale > 0)) return;
-  const float* rotated = rotate(x, cols, memory);
-  float* left = rotated == memory ? memory + cols : memory;
+  std::fill(to, to + round_up(cols, kInt8GroupInputs), std::uint8_t{0});
+  if (!(scale > 0)) {
+    rest.zero_points[i] = 0;
+    return;
+  }
+  rotate(x, cols, left);
+  const std::int32_t zero_point = quantized.zero_points[r];
   for (std::int64_t k = 0; k < cols; ++k)
-    left[k] = rotated[k] - scale * static_cast<float>(taken[k]);
-  rest.sums[i] = quantize_values(left, cols, 254.0f / scale, to);
+    left[k] -= scale * static_cast<float>(taken[k] - zero_point);
+  quantize_values(left, cols, 254.0f / scale, kZeroPoint, to);
 }
 
-// quantize_values() with feedback: w is rounded in place, a block [size, size] of factors each.
-std::int32_t quantize_with_feedback(float* w, std::int64_t size, const float* factors, float scale,
-                                    std::int8_t* to) {
+// Of an element and of the sum of a pair: the largest magnitude. Infinity if one is not finite.
+float largest_of_pairs(const float* w, std::int64_t size) {
+  float largest = 0;
+  bool finite = true;
+  for (std::int64_t k = 0; k < size; ++k) {
+    const float pair = k + 1 < size && k % 2 == 0 ? w[k] + w[k + 1] : 0.0f;
+    largest = std::max({largest, std::abs(w[k]), std::abs(pair)});
+    finite = finite && std::isfinite(w[k]);
+  }
+  return finite ? largest : std::numeric_limits<float>::infinity();
+}
+
+// Rounds inputs [begin, begin + size) of a channel, a block of feedback, to to[k]; w is the whole
+// channel, whose elements in the block change. factors: [size, size], or null for none. Returns the
+// sum of the values.
+std::int32_t round_block(float* w, std::int64_t begin, std::int64_t size, const float* factors,
+                         float scale, std::int8_t* to) {
   const F32 d;
   std::int32_t sum = 0;
   for (std::int64_t k = 0; k < size; ++k) {
-    const float scaled = std::clamp(w[k] / scale, -127.0f, 127.0f);
-    const std::int32_t value = std::bit_cast<std::int32_t>(scaled + kRounder) - kRounderBits;
-    to[k] = static_cast<std::int8_t>(value);
+    const std::int64_t input = begin + k;
+    const auto most = static_cast<std::int32_t>(kMaxInt8Pair);
+    const std::int32_t other = input % 2 == 0 ? 0 : to[input - 1];  // of the pair
+    const std::int32_t value =
+        std::clamp(nearest(std::clamp(w[input] / scale, -127.0f, 127.0f)),
+                   std::max(-127, -most - other), std::min(127, most - other));
+    to[input] = static_cast<std::int8_t>(value);
     sum += value;
-    const float error = w[k] - scale * static_cast<float>(value);
+    if (factors == nullptr) continue;
+    const float error = w[input] - scale * static_cast<float>(value);
     const float* row = factors + k * size;
+    float* after = w + begin;
     std::int64_t j = k + 1;
     for (; j + kLanes <= size; j += kLanes) {
       const auto change = hn::Mul(hn::Set(d, error), hn::LoadU(d, row + j));
-      hn::StoreU(hn::Sub(hn::LoadU(d, w + j), change), d, w + j);
+      hn::StoreU(hn::Sub(hn::LoadU(d, after + j), change), d, after + j);
     }
-    for (; j < size; ++j) w[j] -= error * row[j];
+    for (; j < size; ++j) after[j] -= error * row[j];
   }
   return sum;
 }
@@ -227,49 +282,48 @@ HWY_AFTER_NAMESPACE();
 namespace laurel::kernels {
 namespace {
 
-HWY_EXPORT(rotate_row);
-HWY_EXPORT(quantize_rotated);
+HWY_EXPORT(rotate);
 HWY_EXPORT(quantize_row);
 HWY_EXPORT(quantize_rest_row);
-HWY_EXPORT(quantize_with_feedback);
-
-// One row of a weight as float32.
-void load_channel(const Weight& weight, std::int64_t n, float* to) {
-  const std::int64_t in = weight.in_features, bytes = in * dtype_size(weight.dtype);
-  const auto* from = static_cast<const unsigned char*>(weight.data) + n * bytes;
-  if (weight.dtype == DType::kF32) {
-    if (in > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
-    return;
-  }
-  for (std::int64_t k = 0; k < in; ++k) to[k] = load_element(from, weight.dtype, k);
-}
+HWY_EXPORT(largest_of_pairs);
+HWY_EXPORT(round_block);
 
 // Up to 16 quantized channels, `stride` (a multiple of 4) apart, in packed order.
 void pack_panel(const std::int8_t* values, std::int64_t stride, std::int64_t channels,
-                unsigned char* to) {
+                std::int8_t* to) {
   for (std::int64_t g = 0; g < stride; g += kInt8GroupInputs) {
     for (std::int64_t n = 0; n < kInt8PanelChannels; ++n) {
       for (std::int64_t k = 0; k < kInt8GroupInputs; ++k) {
-        const std::int64_t value = n < channels ? values[n * stride + g + k] : 0;
-        *to++ = static_cast<unsigned char>(value + kInt8ZeroPoint);
+        *to++ = n < channels ? values[n * stride + g + k] : std::int8_t{0};
       }
     }
   }
 }
 
-// Rounds row r of `rows` anew, with feedback and the scale that it has. w: the rotated channel,
-// which is changed.
-void round_with_feedback(float* w, const Int8Feedback& feedback,
-                         std::span<const FeedbackBlock> blocks, const Int8Matrix& rows,
-                         std::int64_t r) {
-  if (!(rows.scales[r] > 0)) return;
-  const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_with_feedback);
-  rows.sums[r] = 0;
+// A channel's scale and sum.
+struct ChannelEnds {
+  float scale = 0;
+  std::int32_t sum = 0;
+};
+
+// Rounds a rotated channel, which is changed, to to[0, size of w). Where blocks are given, each
+// with its feedback.
+ChannelEnds round_channel(std::span<float> w, const Int8Feedback& feedback,
+                          std::span<const FeedbackBlock> blocks, std::int8_t* to) {
+  const auto size = static_cast<std::int64_t>(w.size());
+  const float largest = HWY_DYNAMIC_DISPATCH(largest_of_pairs)(w.data(), size);
+  std::fill_n(to, size, std::int8_t{0});
+  if (largest < kNegligible) return {};
+  if (largest > std::numeric_limits<float>::max())
+    return {std::numeric_limits<float>::quiet_NaN(), 0};
+  ChannelEnds ends{largest / 127.0f, 0};
+  const auto round = HWY_DYNAMIC_DISPATCH(round_block);
+  if (blocks.empty()) ends.sum = round(w.data(), 0, size, nullptr, ends.scale, to);
   for (const FeedbackBlock& block : blocks) {
-    rows.sums[r] +=
-        quantize(w + block.inputs.begin, block.inputs.size(), feedback.factors.data() + block.place,
-                 rows.scales[r], rows.values + r * rows.stride + block.inputs.begin);
+    ends.sum += round(w.data(), block.inputs.begin, block.inputs.size(),
+                      feedback.factors.data() + block.place, ends.scale, to);
   }
+  return ends;
 }
 
 }  // namespace
@@ -280,9 +334,8 @@ std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_featur
 
 std::int64_t hadamard_order(std::int64_t num_inputs) {
   const auto inputs = static_cast<std::uint64_t>(num_inputs);
-  const std::uint64_t divisor = inputs & (~inputs + 1);  // the largest power of two
-  const std::uint64_t most = std::bit_floor(inputs / std::uint64_t{kMinHadamardStep});
-  return static_cast<std::int64_t>(std::max<std::uint64_t>(1, std::min(divisor, most)));
+  const auto divisor = static_cast<std::int64_t>(inputs & (~inputs + 1));
+  return divisor < kMinHadamardOrder ? 1 : std::min(divisor, kMaxHadamardOrder);
 }
 
 void quantize_rows(ConstMatrix x, const Int8Matrix& quantized, ThreadPool& pool) {
@@ -290,7 +343,7 @@ void quantize_rows(ConstMatrix x, const Int8Matrix& quantized, ThreadPool& pool)
   const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_row);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     static thread_local Scratch memory;
-    quantize(x.row(r), quantized, r, memory.get(2 * x.cols));
+    quantize(x.row(r), quantized, r, memory.get(x.cols));
   });
 }
 
@@ -302,22 +355,21 @@ void quantize_rest(ConstMatrix x, std::span<const std::int32_t> rows, const Int8
   for_rows(count, x.cols, pool, [&](std::int64_t i) {
     static thread_local Scratch memory;
     const std::int64_t r = rows[static_cast<std::size_t>(i)];
-    quantize(x.row(r), quantized, r, rest, i, memory.get(2 * x.cols));
+    quantize(x.row(r), quantized, r, rest, i, memory.get(x.cols));
   });
 }
 
 void rotate_rows(ConstMatrix x, Matrix y, ThreadPool& pool) {
-  const auto rotate = HWY_DYNAMIC_DISPATCH(rotate_row);
+  const auto rotate = HWY_DYNAMIC_DISPATCH(rotate);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     static thread_local Scratch memory;
-    rotate(x.row(r), x.cols, memory.get(2 * x.cols), y.row(r));
+    rotate(x.row(r), x.cols, y.row(r));
   });
 }
 
 void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const Int8WeightMemory& to,
                      ThreadPool& pool) {
-  const auto rotate = HWY_DYNAMIC_DISPATCH(rotate_row);
-  const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_rotated);
+  const auto rotate = HWY_DYNAMIC_DISPATCH(rotate);
   std::vector<FeedbackBlock> blocks;
   if (!feedback.factors.empty()) blocks = feedback_blocks(weight.in_features);
   const std::int64_t in = weight.in_features, stride = round_up(in, kInt8GroupInputs);
@@ -325,26 +377,19 @@ void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const I
   const std::int64_t panels = ceil_div(weight.out_features, kInt8PanelChannels);
   pool.parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end, int) {
     std::vector<float> channel(static_cast<std::size_t>(in)), rotated(channel.size());
-    std::vector<float> memory(2 * channel.size());
     std::vector<std::int8_t> values(static_cast<std::size_t>(kInt8PanelChannels * stride));
-    std::vector<std::int32_t> sums(static_cast<std::size_t>(kInt8PanelChannels));
     for (std::int64_t p = begin; p < end; ++p) {
       const std::int64_t first = p * kInt8PanelChannels;
-      Int8Matrix rows;
-      rows.values = values.data();
-      rows.scales = to.scales + first;
-      rows.sums = sums.data();
-      rows.rows = std::min(kInt8PanelChannels, weight.out_features - first);
-      rows.cols = in;
-      rows.stride = stride;
-      for (std::int64_t r = 0; r < rows.rows; ++r) {
-        load_channel(weight, first + r, channel.data());
-        rotate(channel.data(), in, memory.data(), rotated.data());
-        quantize(rotated.data(), rows, r);
-        if (!blocks.empty()) round_with_feedback(rotated.data(), feedback, blocks, rows, r);
-        rows.scales[r] /= order;
+      const std::int64_t count = std::min(kInt8PanelChannels, weight.out_features - first);
+      for (std::int64_t i = 0; i < count; ++i) {
+        load_row(weight, first + i, channel.data());
+        rotate(channel.data(), in, rotated.data());
+        const ChannelEnds ends =
+            round_channel(rotated, feedback, blocks, values.data() + i * stride);
+        to.scales[first + i] = ends.scale / order;
+        to.sums[first + i] = ends.sum;
       }
-      pack_panel(rows.values, stride, rows.rows, to.packed + first * stride);
+      pack_panel(values.data(), stride, count, to.packed + first * stride);
     }
   });
 }

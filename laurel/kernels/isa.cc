@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "laurel/base/error.h"
 #include "laurel/kernels/ops.h"
@@ -13,6 +14,9 @@
 #define HWY_TARGET_INCLUDE "laurel/kernels/isa.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#if HWY_ARCH_X86
+#include <cpuid.h>
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
@@ -29,7 +33,7 @@ HWY_EXPORT(target_name);
 struct Isa {
   std::string_view name;
   std::int64_t targets;
-  bool vnni = false;
+  std::optional<Vnni> vnni = {};
 };
 
 // Worst first.
@@ -37,21 +41,25 @@ constexpr std::array kIsas{Isa{"scalar", HWY_SCALAR | HWY_EMU128},
                            Isa{"neon", HWY_NEON},
                            Isa{"sse4", HWY_SSE4},
                            Isa{"avx2", HWY_AVX2},
+                           Isa{"avx2_vnni", HWY_AVX2, Vnni::kAvx2},
                            Isa{"avx512", HWY_AVX3 | HWY_AVX3_DL},
-                           Isa{"avx512_vnni", HWY_AVX3, true}};
+                           Isa{"avx512_vnni", HWY_AVX3, Vnni::kAvx512}};
 
 std::int64_t usable_targets() { return hwy::SupportedTargets() & (HWY_TARGETS); }
 
-bool has_vnni() {
+bool has_vnni([[maybe_unused]] Vnni vnni) {
 #if HWY_ARCH_X86
-  return __builtin_cpu_supports("avx512vnni") != 0;
+  if (vnni == Vnni::kAvx512) return __builtin_cpu_supports("avx512vnni") != 0;
+  constexpr unsigned kAvxVnni = 1 << 4;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnni) != 0;
 #else
   return false;
 #endif
 }
 
 bool is_available(const Isa& isa) {
-  return (isa.targets & usable_targets()) != 0 && (!isa.vnni || has_vnni());
+  return (isa.targets & usable_targets()) != 0 && (!isa.vnni || has_vnni(*isa.vnni));
 }
 
 std::atomic<bool> may_use_vnni = true;
@@ -78,7 +86,7 @@ void select_isa(std::string_view name) {
   }
   for (const Isa& isa : kIsas) {
     if (isa.name != name || !is_available(isa)) continue;
-    may_use_vnni = isa.vnni;
+    may_use_vnni = isa.vnni.has_value();
     return hwy::GetChosenTarget().Update(isa.targets & usable_targets());
   }
   std::string expected = "best";
@@ -86,9 +94,9 @@ void select_isa(std::string_view name) {
   throw UserError("instruction set: not available, expected one of {}, got {}", expected, name);
 }
 
-bool use_vnni() {
-  static const bool has = has_vnni();
-  return has && may_use_vnni;
+bool use_vnni(Vnni vnni) {
+  static const bool has[] = {has_vnni(Vnni::kAvx512), has_vnni(Vnni::kAvx2)};
+  return may_use_vnni && has[vnni == Vnni::kAvx512 ? 0 : 1];
 }
 
 }  // namespace laurel::kernels

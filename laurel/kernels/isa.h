@@ -3,8 +3,11 @@
 
 namespace laurel::kernels {
 
-// Whether to use AVX-512's dot products of bytes: the processor has them, and select_isa() was not
-// told a worse set. Highway's targets do not tell them from plain AVX-512.
-bool use_vnni();
+// The two extensions with dot products of bytes, which Highway's targets do not tell from plain
+// AVX-512 and AVX2: AVX512-VNNI, and AVX-VNNI of client processors.
+enum class Vnni { kAvx512, kAvx2 };
+
+// Whether to use it: the processor has it, and select_isa() was not told a worse set.
+bool use_vnni(Vnni vnni);
 
 }  // namespace laurel::kernels

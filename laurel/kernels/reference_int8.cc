@@ -10,10 +10,10 @@ namespace laurel::kernels::reference {
 
 namespace {
 
-// H x by butterflies of distances n, 2n, 4n, ...
+// H x by butterflies of distances 1, 2, 4, ...
 std::vector<float> rotated(const float* x, std::int64_t cols) {
   std::vector<float> y(x, x + cols);
-  for (std::int64_t distance = cols / hadamard_order(cols); distance < cols; distance *= 2) {
+  for (std::int64_t distance = 1; distance < hadamard_order(cols); distance *= 2) {
     for (std::int64_t k = 0; k < cols; ++k) {
       if (k / distance % 2 != 0) continue;
       float& low = y[static_cast<std::size_t>(k)];
@@ -32,29 +32,56 @@ Int8Rows quantize_rows(ConstMatrix x) {
   Int8Rows rows;
   for (std::int64_t r = 0; r < x.rows; ++r) {
     const std::vector<float> row = rotated(x.row(r), x.cols);
-    float largest = 0;
+    float low = 0, high = 0;
     bool finite = true;
     for (const float value : row) {
-      largest = std::max(largest, std::abs(value));
+      low = std::min(low, value);
+      high = std::max(high, value);
       finite = finite && std::isfinite(value);
     }
-    const bool is_zero = !finite || largest < 0x1p-100f;
+    const float size = high - low;
+    finite = finite && std::isfinite(size);
+    const bool is_zero = !finite || size < 0x1p-100f;
+    const float factor = 255.0f / size;
+    const int zero_point = is_zero ? 0 : static_cast<int>(std::nearbyint(-low * factor));
     rows.scales.push_back(!finite   ? std::numeric_limits<float>::quiet_NaN()
                           : is_zero ? 0.0f
-                                    : largest / 127.0f);
+                                    : size / 255.0f);
+    rows.zero_points.push_back(zero_point);
     for (const float value : row) {
-      const float scaled = is_zero ? 0.0f : value * (127.0f / largest);
-      rows.values.push_back(static_cast<int>(std::nearbyint(scaled)));
+      const int rounded = is_zero ? 0 : static_cast<int>(std::nearbyint(value * factor));
+      rows.values.push_back(std::min(255, rounded + zero_point));
     }
   }
   return rows;
 }
 
+Int8Channels quantize_weight(ConstMatrix weight) {
+  Int8Channels channels;
+  for (std::int64_t n = 0; n < weight.rows; ++n) {
+    const std::vector<float> w = rotated(weight.row(n), weight.cols);
+    float largest = 0;
+    for (std::size_t k = 0; k < w.size(); ++k) {
+      largest = std::max(largest, std::abs(w[k]));
+      if (k % 2 == 1) largest = std::max(largest, std::abs(w[k - 1] + w[k]));
+    }
+    const float scale = largest < 0x1p-100f ? 0.0f : largest / 127.0f;
+    channels.scales.push_back(scale / static_cast<float>(hadamard_order(weight.cols)));
+    for (std::size_t k = 0; k < w.size(); ++k) {
+      const int rounded = scale > 0 ? static_cast<int>(std::nearbyint(w[k] / scale)) : 0;
+      const int other = k % 2 == 1 ? channels.values.back() : 0;
+      channels.values.push_back(
+          std::clamp(rounded, std::max(-127, -128 - other), std::min(127, 128 - other)));
+    }
+  }
+  return channels;
+}
+
 int int8_element(const Int8Weight& weight, std::int64_t num_inputs, std::int64_t n,
                  std::int64_t k) {
   const std::int64_t groups = (num_inputs + 3) / 4;
-  const auto* packed = static_cast<const unsigned char*>(weight.packed);
-  return packed[((n / 16 * groups + k / 4) * 16 + n % 16) * 4 + k % 4] - 128;
+  const auto* packed = static_cast<const std::int8_t*>(weight.packed);
+  return packed[((n / 16 * groups + k / 4) * 16 + n % 16) * 4 + k % 4];
 }
 
 std::vector<float> int8_linear(const Int8Rows& x, const Int8Weight& weight,
@@ -67,7 +94,8 @@ std::vector<float> int8_linear(const Int8Rows& x, const Int8Weight& weight,
     for (std::int64_t n = 0; n < weight.out_features; ++n) {
       std::int64_t sum = 0;
       for (std::int64_t k = 0; k < in; ++k)
-        sum += std::int64_t{x.values[static_cast<std::size_t>(r * in + k)]} *
+        sum += (std::int64_t{x.values[static_cast<std::size_t>(r * in + k)]} -
+                x.zero_points[static_cast<std::size_t>(r)]) *
                int8_element(weight, in, n, k);
       float v = static_cast<float>(sum) * (x.scales[static_cast<std::size_t>(r)] *
                                            load_element(weight.scales, DType::kF32, n));

@@ -10,10 +10,18 @@
 namespace laurel::kernels::reference {
 
 struct Int8Rows {
-  std::vector<int> values;    // [rows, cols], dense
-  std::vector<float> scales;  // [rows]
+  std::vector<int> values;       // [rows, cols], dense
+  std::vector<int> zero_points;  // [rows]
+  std::vector<float> scales;     // [rows]
 };
 Int8Rows quantize_rows(ConstMatrix x);
+
+// A weight rounded to the nearest, without feedback.
+struct Int8Channels {
+  std::vector<int> values;    // [out, in], dense
+  std::vector<float> scales;  // [out]
+};
+Int8Channels quantize_weight(ConstMatrix weight);
 
 // Element (n, k) of a packed weight of so many inputs, -127 to 127.
 int int8_element(const Int8Weight& weight, std::int64_t num_inputs, std::int64_t n, std::int64_t k);

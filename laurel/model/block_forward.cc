@@ -62,9 +62,9 @@ kernels::Int8Matrix int8_matrix(std::int64_t rows, std::int64_t cols, Arena& are
   quantized.cols = cols;
   quantized.stride = (cols + kInt8RowAlignment - 1) / kInt8RowAlignment * kInt8RowAlignment;
   const auto row_floats = quantized.stride / static_cast<std::int64_t>(sizeof(float));
-  quantized.values = reinterpret_cast<std::int8_t*>(arena.matrix(rows, row_floats).data);
+  quantized.values = reinterpret_cast<std::uint8_t*>(arena.matrix(rows, row_floats).data);
   quantized.scales = arena.matrix(1, rows).data;
-  quantized.sums = reinterpret_cast<std::int32_t*>(arena.matrix(1, rows).data);
+  quantized.zero_points = reinterpret_cast<std::int32_t*>(arena.matrix(1, rows).data);
   return quantized;
 }
 

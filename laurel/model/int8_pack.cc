@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kWeight = ".weight";
 constexpr std::string_view kPacked = ".int8_weight";
 constexpr std::string_view kScale = ".int8_scale";
+constexpr std::string_view kSum = ".int8_sum";
 
 std::string with(std::string_view layer, std::string_view suffix) {
   return std::string(layer) + std::string(suffix);
@@ -32,8 +33,9 @@ std::string_view linear_layer_of(const ExpectedTensor& tensor) {
 void add_int8_form(const ExpectedTensor& weight, std::string_view name,
                    std::vector<ExpectedTensor>& list) {
   const std::int64_t out = weight.shape[0], in = weight.shape[1];
-  list.push_back({with(name, kPacked), packed_shape(out, in), weight.layer, DType::kU8});
+  list.push_back({with(name, kPacked), packed_shape(out, in), weight.layer, DType::kI8});
   list.push_back({with(name, kScale), {out}, weight.layer, DType::kF32});
+  list.push_back({with(name, kSum), {out}, weight.layer, DType::kI32});
 }
 
 // --- Writing ---
@@ -85,10 +87,13 @@ void add_int8_tensors(const std::string& name, const Linear& linear, const Int8C
   };
   const std::int64_t out = linear.weight.out_features, in = linear.weight.in_features;
   tensors.push_back(
-      {with(name, kPacked), DType::kU8, packed_shape(out, in),
+      {with(name, kPacked), DType::kI8, packed_shape(out, in),
        [quantized](const ByteSink& sink) { pass(quantized().packed.front(), sink); }});
   tensors.push_back({with(name, kScale), DType::kF32, {out}, [quantized](const ByteSink& sink) {
                        pass(quantized().scales.front(), sink);
+                     }});
+  tensors.push_back({with(name, kSum), DType::kI32, {out}, [quantized](const ByteSink& sink) {
+                       pass(quantized().sums.front(), sink);
                      }});
 }
 
@@ -139,7 +144,8 @@ void assign_int8(const FindWeight& find, LayerWeights& layer) {
   for_each_linear(layer, [&](Linear& linear) {
     if (linear.weight.data != nullptr) return;
     const kernels::Weight scales = find(with(linear.name, kScale));
-    linear.int8 = {find(with(linear.name, kPacked)).data, scales.data, scales.in_features};
+    linear.int8 = {find(with(linear.name, kPacked)).data, scales.data,
+                   find(with(linear.name, kSum)).data, scales.in_features};
   });
 }
 

@@ -1,9 +1,10 @@
 // Int8 packs: checkpoints whose linear layers are stored as kernels/int8.h multiplies them, so that
 // loading maps them. config.json says so (config.h):
-//   "quantization_config": {"quant_method": "laurel-int8", "version": 2}
+//   "quantization_config": {"quant_method": "laurel-int8", "version": 3}
 // A linear layer X of a decoder layer has, instead of X.weight [out, in],
-//   X.int8_weight   U8  [ceil(out / 16), ceil(in / 4), 16, 4]
+//   X.int8_weight   I8  [ceil(out / 16), ceil(in / 4), 16, 4]
 //   X.int8_scale    F32 [out]
+//   X.int8_sum      I32 [out]
 // or X.weight as ever if it stays in float. Only Laurel reads this.
 #pragma once
 

@@ -124,7 +124,7 @@ class Int8Pack : public testing::Test {
     plan_["model.layers.1.mlp.down_proj"].stays_float = true;
     const RewardModel model({golden("qwen2")}, pool_);
     write_int8_pack(directory_, model.weights(), plan_, 1 << 30, pool_);
-    set_quantization({{"quant_method", "laurel-int8"}, {"version", 2}});
+    set_quantization({{"quant_method", "laurel-int8"}, {"version", 3}});
   }
   ~Int8Pack() override { fs::remove_all(directory_); }
 
@@ -162,10 +162,10 @@ TEST_F(Int8Pack, GivesTheBitsOfQuantizingAtLoadMappedOrStreamed) {
 TEST_F(Int8Pack, RefusesAdaptersOtherVersionsAndOtherMethods) {
   EXPECT_NE(error_of({directory_, golden("llama_lora")}).find("an int8 pack takes no adapter"),
             std::string::npos);
-  set_quantization({{"quant_method", "laurel-int8"}, {"version", 1}});
-  EXPECT_NE(error_of({directory_}).find("key \"version\": expected 2, got 1"), std::string::npos);
+  set_quantization({{"quant_method", "laurel-int8"}, {"version", 2}});
+  EXPECT_NE(error_of({directory_}).find("key \"version\": expected 3, got 2"), std::string::npos);
   set_quantization({{"quant_method", "gptq"}});
-  EXPECT_NE(error_of({directory_}).find("other than laurel-int8 are not supported"),
+  EXPECT_NE(error_of({directory_}).find("other than laurel-int8 and laurel-blocks are not"),
             std::string::npos);
 }
 
@@ -181,7 +181,7 @@ TEST(Int8Inputs, AreBounded) {
 TEST_F(Int8Pack, RefusesTensorsThatAreNotThePacks) {
   set_quantization(nullptr);  // an ordinary checkpoint has no such tensors
   EXPECT_NE(error_of({directory_}).find("missing"), std::string::npos);
-  set_quantization({{"quant_method", "laurel-int8"}, {"version", 2}});
+  set_quantization({{"quant_method", "laurel-int8"}, {"version", 3}});
   const std::string path = (directory_ / "model.safetensors").string();
   std::string bytes = read_file(path);
   write_file(path, bytes.substr(0, bytes.size() - 64));

@@ -23,9 +23,10 @@ void quantize_linear(Linear& linear, const Int8Choice& choice, Int8Copies& copie
   const auto bytes = static_cast<std::size_t>(kernels::packed_int8_bytes(out, weight.in_features));
   const kernels::Int8WeightMemory memory{
       copies.packed.emplace_back(bytes).data(),
-      copies.scales.emplace_back(static_cast<std::size_t>(out)).data()};
+      copies.scales.emplace_back(static_cast<std::size_t>(out)).data(),
+      copies.sums.emplace_back(static_cast<std::size_t>(out)).data()};
   kernels::quantize_weight(weight, choice.feedback ? *choice.feedback : kNone, memory, pool);
-  linear.int8 = {memory.packed, memory.scales, out};
+  linear.int8 = {memory.packed, memory.scales, memory.sums, out};
   linear.weight = {};
 }
 

@@ -29,8 +29,9 @@ using Int8Plan = std::map<std::string, Int8Choice, std::less<>>;
 
 // Memory of weights that were quantized at load.
 struct Int8Copies {
-  std::deque<std::vector<unsigned char>> packed;
+  std::deque<std::vector<std::int8_t>> packed;
   std::deque<std::vector<float>> scales;
+  std::deque<std::vector<std::int32_t>> sums;
 };
 
 // Throws UserError if a linear layer of this shape has more inputs than an int8 sum may have

@@ -1,0 +1,87 @@
+// The register tile of the integer products, for one way to multiply. Included by int8_tile.cc in
+// a namespace for each, after these; hence no include guard:
+//   I32, Ints, kLanes                              the tag, a vector and the lanes of int32 sums
+//   Ints multiply_add(Ints sum, Ints x, Ints b)    sum + x · b: lane by lane, four products of
+//                                                  unsigned and signed bytes
+//   kTileRows                                      what fits into the registers
+
+// Accumulators as members: see tile.cc.
+template <int kRows>
+struct Sums {
+  Sums<kRows - 1> above;
+  Ints left;
+  Ints right;
+};
+template <>
+struct Sums<0> {};
+
+template <int kRows>
+HWY_INLINE void begin(Sums<kRows>& sums) {
+  if constexpr (kRows > 0) {
+    begin(sums.above);
+    sums.left = hn::Zero(I32());
+    sums.right = hn::Zero(I32());
+  }
+}
+
+template <int kRows>
+HWY_INLINE void step(Sums<kRows>& sums, const std::uint8_t* a, Ints b_left, Ints b_right) {
+  if constexpr (kRows > 0) {
+    step(sums.above, a, b_left, b_right);
+    std::int32_t four;
+    std::memcpy(&four, a + (kRows - 1) * kInt8RowBytes, sizeof(four));
+    const Ints x = hn::Set(I32(), four);
+    sums.left = multiply_add(sums.left, x, b_left);
+    sums.right = multiply_add(sums.right, x, b_right);
+#if HWY_COMPILER_GCC_ACTUAL  // else g++ moves all loads up and spills the sums
+    asm volatile("" : "+v"(sums.left.raw), "+v"(sums.right.raw));
+#endif
+  }
+}
+
+HWY_INLINE void store(Ints sum, std::int32_t* to, Accumulate accumulate) {
+  if (accumulate == Accumulate::kYes) sum = hn::Add(sum, hn::LoadU(I32(), to));
+  hn::StoreU(sum, I32(), to);
+}
+
+template <int kRows>
+HWY_INLINE void end(const Sums<kRows>& sums, std::int32_t* to, std::int64_t stride,
+                    Accumulate accumulate) {
+  if constexpr (kRows > 0) {
+    end(sums.above, to, stride, accumulate);
+    store(sums.left, to + (kRows - 1) * stride, accumulate);
+    store(sums.right, to + (kRows - 1) * stride + kLanes, accumulate);
+  }
+}
+
+HWY_INLINE Ints load_weights(const std::int8_t* b) {
+#if HWY_TARGET == HWY_SCALAR
+  std::int32_t four;
+  std::memcpy(&four, b, sizeof(four));
+  return hn::Set(I32(), four);
+#else
+  return hn::BitCast(I32(), hn::LoadU(hn::Repartition<std::int8_t, I32>(), b));
+#endif
+}
+
+template <int kRows>
+HWY_NOINLINE void multiply_tile(const std::uint8_t* a, const std::int8_t* b, std::int64_t right,
+                                std::int64_t groups, std::int32_t* sums, std::int64_t stride,
+                                Accumulate accumulate) {
+  Sums<kRows> acc;
+  begin(acc);
+  for (std::int64_t g = 0; g < groups; ++g) {
+    step(acc, a, load_weights(b), load_weights(b + right));
+    a += kInt8GroupInputs;
+    b += kInt8PanelChannels * kInt8GroupInputs;
+  }
+  end(acc, sums, stride, accumulate);
+}
+
+template <int kRows>
+Int8Tile find_tile(std::int64_t rows) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return find_tile<kRows - 1>(rows);
+  }
+  return multiply_tile<kRows>;
+}
