@@ -3,7 +3,7 @@
 
 llama.cpp (through llama-cpp-python, `tools/setup parity` builds it) computes the last token's logits of a prompt; the logits of
 one token are small beside the prompt. With quantized weights it multiplies activations of 8 bits. Laurel converts each file once
-(`laurel convert`) and scores rows of 512 token ids without sharing, in float32 and as an int8 pack, timed as a whole process.
+(`laurel convert --dtype blocks`: weights as in the file) and scores rows of 512 token ids without sharing, in float32 and as an int8 pack, timed as a whole process.
 Forms: the Q4_1 file of the base, and Q8_0 and F16 files that llama.cpp's own quantizer makes of it. Runs alternate; rates are
 medians.
 """
@@ -48,7 +48,7 @@ def converted(gguf, name):
     if not (folder / "config.json").exists():
         plain = common.WORK / f"gguf-{name}-base"
         shutil.rmtree(plain, ignore_errors=True)
-        subprocess.run([common.LAUREL, "convert", "--from", gguf, "--to", plain], check=True)
+        subprocess.run([common.LAUREL, "convert", "--from", gguf, "--to", plain, "--dtype", "blocks"], check=True)
         subprocess.run([sys.executable, common.ROOT / "tools" / "fixed_head", plain, folder], check=True)
     return folder
 

@@ -75,10 +75,10 @@ def base_model(dtype="bf16"):
 
 
 @functools.cache
-def fixed_head_model():
+def fixed_head_model(dtype="bf16"):
     """The base with a score head of fixed numbers: a reward model that needs nothing but PyPI."""
-    folder = WORK / "fixed-head"
-    source = base_model()
+    folder = WORK / ("fixed-head" if dtype == "bf16" else f"fixed-head-{dtype}")
+    source = base_model(dtype)
     if not fresh(folder.name):
         subprocess.run([sys.executable, ROOT / "tools" / "fixed_head", source, folder], check=True, capture_output=True)
     return folder

@@ -4,7 +4,7 @@ import json
 import pathlib
 import struct
 
-from support import ROWS, Case, base_model, fixed_head_model, gguf, rewards_of
+from support import ROWS, Case, adapter, base_model, fixed_head_model, gguf, rewards_of, write_jsonl
 
 
 def safetensors_header(path):
@@ -59,6 +59,27 @@ class Convert(Case):
                     says=["an int8 pack cannot be trained"])
         self.refuse("convert", "--from", pack, "--to", self.path("again"), "--dtype", "int8", says=["is an int8 pack already"])
         self.refuse("convert", "--from", gguf(), "--to", self.path("again"), "--dtype", "int8", says=["takes a reward model"])
+
+    def test_blocks_give_the_rewards_of_floats(self):
+        blocks = fixed_head_model("blocks")
+        header = safetensors_header(blocks / "model.safetensors")
+        self.assertEqual(header["model.layers.3.mlp.up_proj.weight"]["dtype"], "Q4_1")
+        self.assertEqual(header["model.layers.3.mlp.up_proj.weight"]["shape"], [1536, 576])
+        want = rewards_of(self.score(ROWS, model=fixed_head_model("f32")))
+        self.assertEqual(rewards_of(self.score(ROWS, model=blocks)), want)
+        self.assertEqual(rewards_of(self.score(ROWS, "--stream-weights", model=blocks)), want)
+        self.assertIn("Q4_1", self.succeed("info", "--model", blocks).stdout.decode())
+        pair = {"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+                "rejected": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "c"}]}
+        self.refuse("train", "--model", blocks, "--data", write_jsonl(self.path("pairs.jsonl"), [pair]), "--output-dir", self.path("run"),
+                    says=["weights in blocks of", "cannot be trained"])
+
+    def test_an_adapter_stays_beside_blocks(self):
+        options = ("--adapter", adapter())
+        exact = self.score(ROWS, *options, model=base_model("f32"))
+        for got, want in zip(self.score(ROWS, *options, model=base_model("blocks")), exact):
+            for a, b in zip(got["rewards"], want["rewards"]):
+                self.assertAlmostEqual(a, b, delta=1e-3)
 
     def test_missing_file(self):
         self.refuse("convert", "--from", self.path("none.gguf"), "--to", self.path("out"), status=3, says=["none.gguf"])
