@@ -16,7 +16,7 @@ namespace laurel::kernels {
 // sets.
 constexpr std::int64_t kMaxInt8Depth = 1536;  // inputs of one call of a tile: a multiple of 4
 constexpr std::int64_t kInt8RowBytes = kMaxInt8Depth + 64;
-constexpr std::int64_t kMaxInt8TileRows = 14;
+constexpr std::int64_t kMaxInt8TileRows = 32;
 
 // sums[r, c] = Σ_k a[r, k] · b[k, c] (with kYes: +=) for a fixed number of rows and two vectors of
 // columns:

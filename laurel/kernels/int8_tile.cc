@@ -66,8 +66,8 @@ HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
 }  // namespace laurel::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-// VNNI is beyond what Highway's targets promise: compiled as an addition to two of them, and chosen
-// by asking the processor.
+// VNNI and AMX are beyond what Highway's targets promise: compiled as additions to two of them, and
+// chosen by asking the processor.
 #if HWY_ARCH_X86 && (HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2)
 #define LAUREL_INT8_VNNI
 #if HWY_TARGET == HWY_AVX3
@@ -78,13 +78,13 @@ HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avxvnni")
 namespace laurel::kernels::HWY_NAMESPACE::vnni {
 
 #if HWY_TARGET == HWY_AVX3
-constexpr Vnni kVnni = Vnni::kAvx512;
+constexpr DotProducts kKind = DotProducts::kAvx512Vnni;
 constexpr int kTileRows = 14;
 HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
   return Ints{_mm512_dpbusd_epi32(sum.raw, x.raw, b.raw)};
 }
 #else
-constexpr Vnni kVnni = Vnni::kAvx2;
+constexpr DotProducts kKind = DotProducts::kAvxVnni;
 constexpr int kTileRows = 6;
 HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
   return Ints{_mm256_dpbusd_avx_epi32(sum.raw, x.raw, b.raw)};
@@ -94,6 +94,97 @@ HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
 #include "laurel/kernels/int8_tile-inl.h"
 
 }  // namespace laurel::kernels::HWY_NAMESPACE::vnni
+HWY_POP_ATTRIBUTES
+#endif
+
+#if HWY_ARCH_X86_64 && HWY_TARGET == HWY_AVX3
+#define LAUREL_INT8_AMX
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni,amx-tile,amx-int8")
+namespace laurel::kernels::HWY_NAMESPACE::amx {
+
+// Tiles are 16 rows of 64 bytes: 16 sums, 64 inputs of a row of activations, or, as the weights are
+// packed, the four inputs of 16 columns. 0 to 3 are sums, 4 and 5 activations, 6 and 7 weights.
+constexpr int kHalf = 16;
+constexpr int kTileRows = 2 * kHalf;
+constexpr std::int64_t kTileGroups = 16;
+constexpr std::int64_t kTileBytes = 64;
+// With fewer rows the tiles of VNNI are as fast.
+constexpr std::int64_t kMinRows = 5;
+
+struct alignas(64) TileConfig {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {};
+  std::uint8_t rows[16] = {};
+
+  constexpr TileConfig(int top, int bottom) {
+    const int sizes[] = {top, top, bottom, bottom, top, bottom, 16, 16};
+    for (int i = 0; i < 8; ++i) {
+      row_bytes[i] = sizes[i] > 0 ? kTileBytes : 0;
+      rows[i] = static_cast<std::uint8_t>(sizes[i]);
+    }
+  }
+};
+
+template <int kRows>
+HWY_NOINLINE void multiply_tile(const std::uint8_t* a, const std::int8_t* b, std::int64_t right,
+                                std::int64_t groups, std::int32_t* sums, std::int64_t stride,
+                                Accumulate accumulate) {
+  constexpr int kTop = kRows < kHalf ? kRows : kHalf;
+  static constexpr TileConfig kConfig(kTop, kRows - kTop);
+  constexpr bool kTwo = kRows > kHalf;
+  const std::int64_t stride_bytes = stride * std::int64_t{sizeof(std::int32_t)};
+  std::int32_t* low_sums = sums + kHalf * stride;
+  _tile_loadconfig(&kConfig);
+  if (accumulate == Accumulate::kYes) {
+    _tile_loadd(0, sums, stride_bytes);
+    _tile_loadd(1, sums + kHalf, stride_bytes);
+    if constexpr (kTwo) {
+      _tile_loadd(2, low_sums, stride_bytes);
+      _tile_loadd(3, low_sums + kHalf, stride_bytes);
+    }
+  }  // else the configuration made them 0
+  std::int64_t g = 0;
+  for (; g + kTileGroups <= groups; g += kTileGroups) {
+    _tile_loadd(6, b, kTileBytes);
+    _tile_loadd(7, b + right, kTileBytes);
+    _tile_loadd(4, a, kInt8RowBytes);
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+    if constexpr (kTwo) {
+      _tile_loadd(5, a + kHalf * kInt8RowBytes, kInt8RowBytes);
+      _tile_dpbusd(2, 5, 6);
+      _tile_dpbusd(3, 5, 7);
+    }
+    a += kTileBytes;
+    b += kTileGroups * kTileBytes;
+  }
+  _tile_stored(0, sums, stride_bytes);
+  _tile_stored(1, sums + kHalf, stride_bytes);
+  if constexpr (kTwo) {
+    _tile_stored(2, low_sums, stride_bytes);
+    _tile_stored(3, low_sums + kHalf, stride_bytes);
+  }
+  _tile_release();
+  if (g == groups) return;
+  for (std::int64_t r = 0; r < kRows; r += vnni::kTileRows) {  // inputs that fill no tile
+    const std::int64_t count = std::min<std::int64_t>(vnni::kTileRows, kRows - r);
+    vnni::find_tile<vnni::kTileRows>(count)(a + r * kInt8RowBytes, b, right, groups - g,
+                                            sums + r * stride, stride, Accumulate::kYes);
+  }
+}
+
+template <int kRows>
+Int8Tile find_tile(std::int64_t rows) {
+  if (rows < kMinRows) return vnni::find_tile<vnni::kTileRows>(rows);
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return find_tile<kRows - 1>(rows);
+  }
+  return multiply_tile<kRows>;
+}
+
+}  // namespace laurel::kernels::HWY_NAMESPACE::amx
 HWY_POP_ATTRIBUTES
 #endif
 
@@ -126,10 +217,15 @@ void finish_row(const Int8RowEnd& row) {
 }
 
 const Int8Kernels& kernels_of_isa() {
+#ifdef LAUREL_INT8_AMX
+  static constexpr Int8Kernels kTiles{amx::kTileRows, 2 * amx::kHalf,
+                                      amx::find_tile<amx::kTileRows>, finish_row};
+  if (use_dot_products(DotProducts::kAmx)) return kTiles;
+#endif
 #ifdef LAUREL_INT8_VNNI
   static constexpr Int8Kernels kDotProducts{vnni::kTileRows, 2 * kLanes,
                                             vnni::find_tile<vnni::kTileRows>, finish_row};
-  if (use_vnni(vnni::kVnni)) return kDotProducts;
+  if (use_dot_products(vnni::kKind)) return kDotProducts;
 #endif
   static constexpr Int8Kernels kPairs{pairs::kTileRows, 2 * kLanes,
                                       pairs::find_tile<pairs::kTileRows>, finish_row};
@@ -139,6 +235,7 @@ const Int8Kernels& kernels_of_isa() {
 }  // namespace laurel::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
+#undef LAUREL_INT8_AMX
 #undef LAUREL_INT8_VNNI
 
 #if HWY_ONCE

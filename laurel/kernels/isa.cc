@@ -17,6 +17,10 @@
 #if HWY_ARCH_X86
 #include <cpuid.h>
 #endif
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
@@ -33,7 +37,7 @@ HWY_EXPORT(target_name);
 struct Isa {
   std::string_view name;
   std::int64_t targets;
-  std::optional<Vnni> vnni = {};
+  std::optional<DotProducts> dot_products = {};  // and those of the sets before it
 };
 
 // Worst first.
@@ -41,28 +45,68 @@ constexpr std::array kIsas{Isa{"scalar", HWY_SCALAR | HWY_EMU128},
                            Isa{"neon", HWY_NEON},
                            Isa{"sse4", HWY_SSE4},
                            Isa{"avx2", HWY_AVX2},
-                           Isa{"avx2_vnni", HWY_AVX2, Vnni::kAvx2},
+                           Isa{"avx2_vnni", HWY_AVX2, DotProducts::kAvxVnni},
                            Isa{"avx512", HWY_AVX3 | HWY_AVX3_DL},
-                           Isa{"avx512_vnni", HWY_AVX3, Vnni::kAvx512}};
+                           Isa{"avx512_vnni", HWY_AVX3, DotProducts::kAvx512Vnni},
+                           Isa{"avx512_amx", HWY_AVX3, DotProducts::kAmx}};
 
 std::int64_t usable_targets() { return hwy::SupportedTargets() & (HWY_TARGETS); }
 
-bool has_vnni([[maybe_unused]] Vnni vnni) {
 #if HWY_ARCH_X86
-  if (vnni == Vnni::kAvx512) return __builtin_cpu_supports("avx512vnni") != 0;
-  constexpr unsigned kAvxVnni = 1 << 4;
+
+struct CpuId {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnni) != 0;
+  CpuId(unsigned leaf, unsigned subleaf) {
+    __get_cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx);
+  }
+};
+
+// The system gives a process the memory of the tiles' registers when asked.
+bool may_use_tiles() {
+#if defined(__linux__) && defined(__x86_64__)
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 #else
   return false;
 #endif
 }
 
-bool is_available(const Isa& isa) {
-  return (isa.targets & usable_targets()) != 0 && (!isa.vnni || has_vnni(*isa.vnni));
+bool find_dot_products(DotProducts kind) {
+  switch (kind) {
+    case DotProducts::kAvxVnni:
+      return (CpuId(7, 1).eax & (1u << 4)) != 0;
+    case DotProducts::kAvx512Vnni:
+      return __builtin_cpu_supports("avx512vnni") != 0;
+    case DotProducts::kAmx: {
+      constexpr unsigned kTiles = (1u << 24) | (1u << 25);  // AMX-TILE and AMX-INT8
+      return find_dot_products(DotProducts::kAvx512Vnni) && (CpuId(7, 0).edx & kTiles) == kTiles &&
+             may_use_tiles();
+    }
+  }
+  return false;
 }
 
-std::atomic<bool> may_use_vnni = true;
+#else
+
+bool find_dot_products(DotProducts) { return false; }
+
+#endif
+
+bool has_dot_products(DotProducts kind) {
+  static const bool has[] = {find_dot_products(DotProducts::kAvxVnni),
+                             find_dot_products(DotProducts::kAvx512Vnni),
+                             find_dot_products(DotProducts::kAmx)};
+  return has[static_cast<int>(kind)];
+}
+
+bool is_available(const Isa& isa) {
+  return (isa.targets & usable_targets()) != 0 &&
+         (!isa.dot_products || has_dot_products(*isa.dot_products));
+}
+
+// The last of DotProducts that may be used, or -1.
+constexpr int kAllDotProducts = static_cast<int>(DotProducts::kAmx);
+std::atomic<int> last_dot_products = kAllDotProducts;
 
 }  // namespace
 
@@ -81,12 +125,12 @@ std::vector<std::string> available_isas() {
 
 void select_isa(std::string_view name) {
   if (name == "best") {
-    may_use_vnni = true;
+    last_dot_products = kAllDotProducts;
     return hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   }
   for (const Isa& isa : kIsas) {
     if (isa.name != name || !is_available(isa)) continue;
-    may_use_vnni = isa.vnni.has_value();
+    last_dot_products = isa.dot_products ? static_cast<int>(*isa.dot_products) : -1;
     return hwy::GetChosenTarget().Update(isa.targets & usable_targets());
   }
   std::string expected = "best";
@@ -94,9 +138,8 @@ void select_isa(std::string_view name) {
   throw UserError("instruction set: not available, expected one of {}, got {}", expected, name);
 }
 
-bool use_vnni(Vnni vnni) {
-  static const bool has[] = {has_vnni(Vnni::kAvx512), has_vnni(Vnni::kAvx2)};
-  return may_use_vnni && has[vnni == Vnni::kAvx512 ? 0 : 1];
+bool use_dot_products(DotProducts kind) {
+  return static_cast<int>(kind) <= last_dot_products && has_dot_products(kind);
 }
 
 }  // namespace laurel::kernels

@@ -3,11 +3,15 @@
 
 namespace laurel::kernels {
 
-// The two extensions with dot products of bytes, which Highway's targets do not tell from plain
-// AVX-512 and AVX2: AVX512-VNNI, and AVX-VNNI of client processors.
-enum class Vnni { kAvx512, kAvx2 };
+// Extensions with dot products of bytes, which Highway's targets do not tell from plain AVX2 and
+// AVX-512.
+enum class DotProducts {
+  kAvxVnni,     // of client processors, with AVX2
+  kAvx512Vnni,  // with AVX-512
+  kAmx,         // AMX-INT8: of tiles, with AVX-512 and its VNNI
+};
 
-// Whether to use it: the processor has it, and select_isa() was not told a worse set.
-bool use_vnni(Vnni vnni);
+// Whether to use it: processor and system have it, and select_isa() was not told a worse set.
+bool use_dot_products(DotProducts kind);
 
 }  // namespace laurel::kernels
