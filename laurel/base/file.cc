@@ -133,8 +133,8 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
     throw UserError("{}: is a directory, expected a file name", path_.string());
   }
   if (!fs::exists(status) || fs::is_regular_file(status)) {
-    temporary_ = temporary_name(path_);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    temporary_.start(temporary_name(path_));
+    descriptor_ = ::open(temporary_.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   } else {  // a pipe or device: there is nothing to rename, and /dev/null must stay what it is
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
   }
@@ -143,9 +143,7 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
 }
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void AtomicFile::write(std::string_view bytes) {
@@ -166,12 +164,13 @@ void AtomicFile::commit() {
   }
   if (::fsync(descriptor_) != 0) fail(path_, "sync");
   if (::close(std::exchange(descriptor_, -1)) != 0 ||
-      ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+      ::rename(temporary_.path().c_str(), path_.c_str()) != 0) {
     const int reason = errno;
-    ::unlink(temporary_.c_str());
+    temporary_.discard();
     errno = reason;
     fail(path_, "finish writing");
   }
+  temporary_.keep();
   sync_parent(path_);
 }
 
@@ -192,22 +191,15 @@ AtomicDirectory::AtomicDirectory(fs::path path) : path_(std::move(path)) {
     throw UserError("{}: already exists, expected a new or empty directory", path_.string());
   }
   if (path_.has_parent_path()) fs::create_directories(path_.parent_path(), error);
-  const fs::path staging = temporary_name(path_);
-  if (::mkdir(staging.c_str(), 0755) != 0) fail(path_, "create directory");
-  temporary_ = staging;
-}
-
-AtomicDirectory::~AtomicDirectory() {
-  if (temporary_.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
+  temporary_.start(temporary_name(path_));
+  if (::mkdir(staging().c_str(), 0755) != 0) fail(path_, "create directory");
 }
 
 void AtomicDirectory::commit() {
   std::error_code error;
-  fs::rename(temporary_, path_, error);  // replaces an empty directory
+  fs::rename(staging(), path_, error);  // replaces an empty directory
   if (error) throw IoError("{}: cannot finish directory: {}", path_.string(), error.message());
-  temporary_.clear();
+  temporary_.keep();
   sync_parent(path_);
 }
 

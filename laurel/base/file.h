@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "laurel/base/temporaries.h"
+
 namespace laurel {
 
 // The whole file. Throws IoError if it cannot be read, UserError if it is larger than max_bytes.
@@ -56,7 +58,7 @@ class AtomicFile {
   void flush();
 
   std::filesystem::path path_;
-  std::filesystem::path temporary_;  // empty for a device or pipe
+  Temporary temporary_;  // empty for a device or pipe
   std::string buffer_;
   int descriptor_ = -1;
 };
@@ -70,17 +72,16 @@ void write_file(const std::filesystem::path& path, std::string_view bytes);
 class AtomicDirectory {
  public:
   explicit AtomicDirectory(std::filesystem::path path);
-  ~AtomicDirectory();
   AtomicDirectory(const AtomicDirectory&) = delete;
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
 
   // Where to write until commit().
-  const std::filesystem::path& staging() const { return temporary_; }
+  const std::filesystem::path& staging() const { return temporary_.path(); }
   void commit();
 
  private:
   std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  Temporary temporary_;
 };
 
 }  // namespace laurel

@@ -11,6 +11,7 @@
 
 #include "laurel/base/error.h"
 #include "laurel/base/nearest.h"
+#include "laurel/base/temporaries.h"
 #include "laurel/base/version.h"
 #include "laurel/cli/commands.h"
 #include "laurel/kernels/ops.h"
@@ -178,6 +179,7 @@ std::unique_ptr<CLI::App> make_app() {
 }
 
 int run(int argc, char** argv) {
+  const InterruptCleanup cleanup;
   const std::unique_ptr<CLI::App> app = make_app();
   try {
     select_isa_from_environment();

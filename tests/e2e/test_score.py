@@ -3,9 +3,11 @@
 import gzip
 import json
 import random
+import signal
 import subprocess
+import time
 
-from support import (Case, ROWS, adapter, base_model, fixed_head_model, float32_bits, laurel, read_jsonl, rewards_of, shared,
+from support import (BINARY, Case, ROWS, adapter, base_model, fixed_head_model, float32_bits, laurel, read_jsonl, rewards_of, shared,
                      write_jsonl)
 
 
@@ -141,6 +143,20 @@ class InputAndOutput(Case):
         self.succeed("score", "--model", fixed_head_model(), "--input", "-", "--output", self.path("stdin.jsonl"),
                      stdin=plain.read_bytes())
         self.assertEqual(rewards_of(read_jsonl(self.path("stdin.jsonl"))), expected)
+
+    def test_interrupted_it_leaves_nothing(self):
+        with subprocess.Popen([BINARY, "score", "--model", fixed_head_model(), "--input", "-", "--output", self.path("out.jsonl")],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdin.write(json.dumps(ROWS[0]).encode() + b"\n")
+            process.stdin.flush()
+            deadline = time.monotonic() + 60
+            while not self.left_in_folder() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            self.assertEqual(len(self.left_in_folder()), 1)
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertEqual(self.left_in_folder(), [])
 
     def test_a_cut_off_gzip_is_an_error(self):
         plain = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
