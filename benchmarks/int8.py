@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Int8 scoring against our float32: order of pairs, error of rewards, accuracy, speed with VNNI and on AVX2, start from a pack.
+"""Int8 scoring against our float32: order of pairs, error of rewards, accuracy, speed by instruction set, start from a pack.
 
 SmolLM2-135M with the trained adapter. Pairs are those within a prompt: chosen and rejected of harmlessness pairs, and all pairs
 of an RM-Bench prompt's completions. A pair counts for the order if its float32 margin is above the 5th percentile of margins.
@@ -18,9 +18,9 @@ import sys
 
 import common
 
-ISAS = {"best": {}, "avx2": {"LAUREL_ISA": "avx2"}}
+ISAS = ("avx512_amx", "avx512_vnni", "avx2")  # those that the machine has; rewards are those of the first
 AGREEMENT_BAR, ACCURACY_BAR = 99.5, 0.3  # percent of pairs; points
-SPEED_BARS = {"best": 2.5, "avx2": 1.5}
+SPEED_BARS = {"avx512_amx": 2.5, "avx512_vnni": 2.5, "avx2": 1.5}
 
 
 def make_pack(max_error):
@@ -32,11 +32,16 @@ def make_pack(max_error):
     return folder
 
 
-def score(model, source, name, *options, env=None):
+def available_isas():
+    info = subprocess.run([common.LAUREL, "info", "--json"], check=True, capture_output=True, text=True)
+    return [isa for isa in ISAS if isa in json.loads(info.stdout)["available_isas"]]
+
+
+def score(model, source, name, *options, isa="best"):
     """(rewards by row, seconds of scoring, seconds of the whole process)"""
     output = common.WORK / f"{name}.out.jsonl"
     command = [common.LAUREL, "score", "--model", model, "--input", source, "--output", output, *options]
-    _, seconds, _ = common.run_process(command, env={**os.environ, **(env or {})})
+    _, seconds, _ = common.run_process(command, env={**os.environ, "LAUREL_ISA": isa})
     manifest = json.loads(output.with_name(output.name + ".manifest.json").read_text())
     return [row["rewards"] for row in common.read_jsonl(output)], manifest["seconds"], seconds
 
@@ -64,6 +69,7 @@ def compare(exact, fast):
         "agreement": f"{agreement:.2f} % of {len(ordered):,}",
         "error": f"{root_mean_square(errors) / statistics.pstdev(x for x, _ in flat):.3f}",
         "largest": f"{max(map(abs, errors)):.3f}",
+        "margin": f"{root_mean_square(y - x for x, y in margins) / root_mean_square(x for x, _ in margins):.3f}",
         "correlation": f"{statistics.correlation(*zip(*flat)):.4f}",
         "accuracy": f"{accuracy:+.2f}",
     }
@@ -82,24 +88,24 @@ def main():
     rows += [{"prompt": prompt, "completions": answers} for prompt, answers in common.rm_bench_prompts(options.prompts // 4)]
     source = common.write_jsonl(common.WORK / "int8.in.jsonl", rows)
     short = common.write_jsonl(common.WORK / "int8.short.jsonl", [{"prompt": "Say hello.", "response": "Hello there!"}])
-    exact = {isa: score(base, source, f"int8-f32-{isa}", "--adapter", common.adapter(), *threads, env=env)
-             for isa, env in ISAS.items()}
+    isas = available_isas()
+    exact = {isa: score(base, source, f"int8-f32-{isa}", "--adapter", common.adapter(), *threads, isa=isa) for isa in isas}
     results, ok = [], False
     for max_error in map(float, options.max_errors.split(",")):
         pack = make_pack(max_error)
-        fast = {isa: score(pack, source, f"int8-{isa}", *threads, env=env) for isa, env in ISAS.items()}
+        fast = {isa: score(pack, source, f"int8-{isa}", *threads, isa=isa) for isa in isas}
         start = min(score(pack, short, "int8-short", *threads)[2] for _ in range(5))
-        within, figures = compare(exact["best"][0], fast["best"][0])
-        speeds = {isa: round(exact[isa][1] / fast[isa][1], 2) for isa in ISAS}
-        ok = ok or (within and all(speeds[isa] >= bar for isa, bar in SPEED_BARS.items()))
+        within, figures = compare(exact[isas[0]][0], fast[isas[0]][0])
+        speeds = {isa: round(exact[isa][1] / fast[isa][1], 2) for isa in isas}
+        ok = ok or (within and all(speed >= SPEED_BARS[isa] for isa, speed in speeds.items()))
         results.append({"max_error": max_error, **figures, **speeds, "start": round(start, 3)})
     common.write_results(
         "int8", f"Int8 against float32, {options.pairs} pairs and {options.prompts} RM-Bench prompts, 135M parameters",
         {**common.machine(), "threads": options.threads},
         {"max_error": "--max-error", "agreement": "same order", "error": "error / deviation", "largest": "largest error",
-         "correlation": "correlation", "accuracy": "accuracy, points", "best": "speed", "avx2": "speed, AVX2",
-         "start": "one short row, whole process, s"},
-        results, ["Bars, for one setting: same order 99.5 %, accuracy within 0.3 points, speed 2.5 (with VNNI) and 1.5 (AVX2)"])
+         "margin": "margin error", "correlation": "correlation", "accuracy": "accuracy, points",
+         **{isa: f"speed, {isa}" for isa in isas}, "start": "one short row, whole process, s"},
+        results, ["Bars, for one setting: same order 99.5 %, accuracy within 0.3 points, speed 2.5 (with VNNI or AMX) and 1.5 (AVX2)"])
     sys.exit(0 if ok else 1)
 
 

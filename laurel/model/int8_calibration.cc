@@ -35,7 +35,8 @@ std::string_view module_of(std::string_view name) { return name.substr(0, name.r
 
 class Planner : public LinearObserver {
  public:
-  explicit Planner(double max_error) : max_error_(max_error) {}
+  Planner(double max_error, const OnLinear& on_linear)
+      : max_error_(max_error), on_linear_(on_linear) {}
 
   void see(const PassContext& context, ConstMatrix x, const Linear& linear) override {
     if (!linear.name.starts_with("model.layers.")) return;  // the score head
@@ -56,6 +57,7 @@ class Planner : public LinearObserver {
     choice.relative_error = relative_error(got, want);
     choice.stays_float = !(choice.relative_error <= max_error_);
     if (choice.stays_float) choice.feedback = nullptr;
+    if (on_linear_) on_linear_(std::ssize(plan_));
   }
 
   const Int8Plan& plan() const { return plan_; }
@@ -75,6 +77,7 @@ class Planner : public LinearObserver {
   }
 
   double max_error_;
+  const OnLinear& on_linear_;
   Int8Plan plan_;
   ConstMatrix last_input_ = {};
   std::string last_module_;
@@ -84,9 +87,9 @@ class Planner : public LinearObserver {
 }  // namespace
 
 Int8Plan plan_int8(const RewardModel& model, const packing::Pack& text, double max_error,
-                   ThreadPool& pool) {
+                   ThreadPool& pool, const OnLinear& on_linear) {
   if (model.config().int8_pack) throw UserError("the model's weights are int8 already");
-  Planner planner(max_error);
+  Planner planner(max_error, on_linear);
   model.observe(text, planner, pool);
   return planner.plan();
 }

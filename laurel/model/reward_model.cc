@@ -6,6 +6,7 @@
 #include "laurel/base/error.h"
 #include "laurel/base/file_hash.h"
 #include "laurel/base/memory.h"
+#include "laurel/base/progress.h"
 #include "laurel/formats/tensor_store.h"
 #include "laurel/model/adapter.h"
 #include "laurel/model/fingerprint.h"
@@ -73,6 +74,15 @@ WeightPlacement place(const LoadOptions& options, const ModelConfig& config,
   placement.streamed = options.streaming == Streaming::kAlways ||
                        (options.streaming == Streaming::kIfNeeded &&
                         needed > placement.available_bytes.value_or(needed));
+  const std::int64_t two_layers = 2 * plan.largest_layer_bytes();
+  if (placement.streamed && options.streaming == Streaming::kIfNeeded &&
+      placement.available_bytes && two_layers > *placement.available_bytes) {
+    throw UserError(
+        "{}: does not fit into memory even layer by layer: two layers are {}, {} are available; "
+        "--stream-weights tries all the same",
+        options.directory.string(), format_bytes(static_cast<std::uint64_t>(two_layers)),
+        format_bytes(static_cast<std::uint64_t>(*placement.available_bytes)));
+  }
   return placement;
 }
 

@@ -23,7 +23,9 @@ namespace laurel::model {
 enum class Streaming {
   kNever,
   kAlways,
-  kIfNeeded,  // if the weights, and the activations of a pack, do not fit into memory
+  // If the weights, and the activations of a pack, do not fit into memory. If two layers do not
+  // either, loading is a UserError.
+  kIfNeeded,
 };
 
 struct LoadOptions {

@@ -115,6 +115,14 @@ TEST_F(StreamingTest, SameBitsForEveryElementTypeAndShard) {
   }
 }
 
+// Tensors of these files lie at any offset.
+TEST_F(StreamingTest, SameBitsFromPytorchFiles) {
+  expect_same_bits({.directory = golden("llama_bin")});
+  const LoadOptions safetensors{.directory = golden("llama")};
+  EXPECT_EQ(rewards({.directory = golden("llama_bin"), .streaming = Streaming::kAlways}, 100, 1),
+            rewards(safetensors, 100, 1));
+}
+
 TEST_F(StreamingTest, SameBitsWithBiasesWindowsAndRounding) {
   for (const char* name : {"llama_bias_head_dim", "qwen2_window"}) {
     SCOPED_TRACE(name);
@@ -166,6 +174,25 @@ TEST_F(StreamingTest, StreamsIfTheWeightsDoNotFit) {
   EXPECT_TRUE(RewardModel(options, pool).placement().streamed);
   options.streaming = Streaming::kNever;
   EXPECT_FALSE(RewardModel(options, pool).placement().streamed);
+}
+
+TEST_F(StreamingTest, TwoLayersMustFit) {
+  ThreadPool pool(1);
+  LoadOptions options{.directory = golden("llama"), .streaming = Streaming::kIfNeeded};
+  const std::int64_t largest = RewardModel(options, pool).weights().largest_layer_bytes();
+  options.available_bytes = 2 * largest;
+  EXPECT_TRUE(RewardModel(options, pool).placement().streamed);
+  options.available_bytes = 2 * largest - 1;
+  options.streaming = Streaming::kAlways;
+  EXPECT_TRUE(RewardModel(options, pool).placement().streamed);
+  options.streaming = Streaming::kIfNeeded;
+  try {
+    const RewardModel model(options, pool);
+    ADD_FAILURE() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("does not fit into memory even layer by layer"),
+              std::string::npos);
+  }
 }
 
 TEST_F(StreamingTest, CopiesCountForFitting) {

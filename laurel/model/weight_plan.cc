@@ -206,12 +206,28 @@ std::int64_t WeightPlan::stored_bytes() const {
 
 std::int64_t WeightPlan::copied_bytes() const {
   std::int64_t sum = 0;
-  for (const PlannedTensor& tensor : tensors_) {
-    const std::int64_t elements = tensor.expected.num_elements();
-    if (is_merged(tensor)) sum += elements * dtype_size(DType::kF32);
-    if (is_rounded(tensor)) sum += elements * dtype_size(DType::kBF16);
-  }
+  for (const PlannedTensor& tensor : tensors_) sum += copied_bytes(tensor);
   return sum;
+}
+
+std::int64_t WeightPlan::copied_bytes(const PlannedTensor& tensor) const {
+  const std::int64_t elements = tensor.expected.num_elements();
+  std::int64_t sum = 0;
+  if (is_merged(tensor)) sum += elements * dtype_size(DType::kF32);
+  if (is_rounded(tensor)) sum += elements * dtype_size(DType::kBF16);
+  return sum;
+}
+
+std::int64_t WeightPlan::largest_layer_bytes() const {
+  std::map<std::int64_t, std::int64_t> bytes;
+  std::int64_t largest = 0;
+  for (const PlannedTensor& tensor : tensors_) {
+    if (tensor.expected.layer < 0) continue;
+    std::int64_t& sum = bytes[tensor.expected.layer];
+    sum += static_cast<std::int64_t>(tensor.stored->data.size()) + copied_bytes(tensor);
+    largest = std::max(largest, sum);
+  }
+  return largest;
 }
 
 }  // namespace laurel::model

@@ -77,6 +77,8 @@ class WeightPlan {
   // Bytes of the tensors as stored, and of the copies that all of them together need.
   std::int64_t stored_bytes() const;
   std::int64_t copied_bytes() const;
+  // Both, of the largest layer.
+  std::int64_t largest_layer_bytes() const;
 
  private:
   using Prepared = std::map<std::string, kernels::Weight, std::less<>>;
@@ -89,6 +91,7 @@ class WeightPlan {
                           ThreadPool& pool) const;
   void refuse_extras_of_adapter() const;
   bool is_merged(const PlannedTensor& tensor) const;
+  std::int64_t copied_bytes(const PlannedTensor& tensor) const;
   bool is_rounded(const PlannedTensor& tensor) const;
 
   ModelConfig config_;

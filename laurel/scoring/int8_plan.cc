@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "laurel/base/error.h"
+#include "laurel/base/progress.h"
 #include "laurel/model/int8_calibration.h"
 #include "laurel/scoring/calibration_text.h"
 #include "laurel/scoring/encode.h"
@@ -33,7 +34,12 @@ model::Int8Plan plan_int8(const model::RewardModel& model, const chat::Encoder& 
   if (packs.size() != 1)
     throw UserError("{}: calibration text: expected at most {} tokens, got more", where,
                     kMaxTokens);
-  return model::plan_int8(model, packs.front(), max_error, pool);
+  std::int64_t num_linear = 0;
+  for (const model::PlannedTensor& tensor : model.weights().tensors())
+    num_linear += tensor.expected.layer >= 0 && tensor.expected.shape.size() == 2 ? 1 : 0;
+  Progress progress("quantizing", "linear layers", num_linear);
+  return model::plan_int8(model, packs.front(), max_error, pool,
+                          [&](std::int64_t done) { progress.update(done); });
 }
 
 }  // namespace laurel::scoring

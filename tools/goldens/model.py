@@ -82,6 +82,21 @@ def write_case(folder, model, rows, dtype):
     write_expected(folder, model, rows)
 
 
+def write_pytorch_bin(root):
+    """The case `llama` as torch.save writes it, in two shards."""
+    folder = root / "llama_bin"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    shutil.copy(root / "llama" / "config.json", folder)
+    tensors = load_file(root / "llama" / "model.safetensors")
+    names = sorted(tensors)
+    shards = {f"pytorch_model-{i + 1:05}-of-00002.bin": names[i::2] for i in range(2)}
+    for file, keys in shards.items():
+        torch.save({key: tensors[key] for key in keys}, folder / file)
+    index = {"metadata": {}, "weight_map": {key: file for file, keys in shards.items() for key in keys}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=2))
+
+
 def write_adapter(root, name, dora):
     """An adapter for the case `llama`, with the rewards of peft's own merge."""
     model = LlamaForSequenceClassification.from_pretrained(root / "llama", attn_implementation="eager").eval()
@@ -110,6 +125,7 @@ def main():
     root.mkdir(parents=True, exist_ok=True)
     for index, (name, (family, overrides, dtype)) in enumerate(CASES.items()):
         write_case(root / name, make_model(family, overrides, dtype, seed=index), sequences(index), dtype)
+    write_pytorch_bin(root)
     write_adapter(root, "llama_lora", dora=False)
     write_adapter(root, "llama_dora", dora=True)
 
