@@ -33,7 +33,7 @@ HWY_INLINE void step(Sums<kRows>& sums, const std::uint8_t* a, Ints b_left, Ints
     const Ints x = hn::Set(I32(), four);
     sums.left = multiply_add(sums.left, x, b_left);
     sums.right = multiply_add(sums.right, x, b_right);
-#if HWY_COMPILER_GCC_ACTUAL  // else g++ moves all loads up and spills the sums
+#if HWY_COMPILER_GCC_ACTUAL && HWY_ARCH_X86  // else g++ moves all loads up and spills the sums
     asm volatile("" : "+v"(sums.left.raw), "+v"(sums.right.raw));
 #endif
   }

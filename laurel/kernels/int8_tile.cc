@@ -26,7 +26,7 @@ namespace pairs {
 
 constexpr int kTileRows = kLanes == 16 ? 12 : 6;
 
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 
 // Products are added in pairs to 16 bits, which kMaxInt8Pair keeps exact, and pairs of these to 32
 // bits.
