@@ -1,5 +1,7 @@
 #include "laurel/kernels/gemm.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -8,6 +10,22 @@
 #include "laurel/kernels/partition.h"
 #include "laurel/kernels/scratch.h"
 #include "laurel/kernels/simd.h"
+
+#ifndef LAUREL_GEMM_ONCE
+#define LAUREL_GEMM_ONCE
+namespace laurel::kernels {
+
+// Floats of a block's expanded b: well inside a second-level cache, half of what rows and sums
+// leave of a large one. The more, the less often rows are copied.
+inline std::int64_t panel_floats() {
+  constexpr std::int64_t kLeast = 384 * 1024, kOthers = 256 * 1024;  // bytes
+  static const std::int64_t bytes =
+      std::max(kLeast, (std::int64_t{::sysconf(_SC_LEVEL2_CACHE_SIZE)} - kOthers) / 2);
+  return bytes / std::int64_t{sizeof(float)};
+}
+
+}  // namespace laurel::kernels
+#endif
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "laurel/kernels/gemm.cc"
@@ -18,8 +36,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
 
-constexpr std::int64_t kPanelFloats = 96 * 1024;  // expanded b: well inside an L2 cache
-constexpr std::int64_t kMaxBlockRows = 512;       // bounds the partial sums
+constexpr std::int64_t kMaxBlockRows = 512;  // bounds the partial sums
 constexpr std::int64_t kTileFloats = kTileRows * kPanelCols;
 constexpr std::int64_t kPanelStride = kMaxDepth * kPanelCols;
 // What expanding one panel costs, in rows of multiplying by it.
@@ -185,7 +202,8 @@ class Block {
 
 void multiply_share(const Product& product, Range rows, Range panels) {
   const std::int64_t depth = std::clamp<std::int64_t>(product.depth, 1, kMaxDepth);
-  const std::int64_t block_panels = std::max<std::int64_t>(1, kPanelFloats / (depth * kPanelCols));
+  const std::int64_t block_panels =
+      std::max<std::int64_t>(1, panel_floats() / (depth * kPanelCols));
   const std::int64_t num_row_blocks = ceil_div(rows.size(), kMaxBlockRows);
   const std::int64_t num_col_blocks = ceil_div(panels.size(), block_panels);
   for (std::int64_t i = 0; i < num_row_blocks; ++i) {
