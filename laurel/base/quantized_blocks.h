@@ -118,37 +118,20 @@ LAUREL_BLOCK_INLINE void block_values(const std::uint8_t* b, float* out) {
   if constexpr (kDType == DType::kQ6_K) q6_k_block(b, out);
 }
 
+template <DType... kTypes>
+struct TypeList {};
+using BlockTypes = TypeList<DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K>;
+
+template <typename Function, DType... kTypes>
+LAUREL_BLOCK_INLINE bool with_type_of(TypeList<kTypes...>, DType dtype, const Function& f) {
+  return ((dtype == kTypes && (f.template operator()<kTypes>(), true)) || ...);
+}
+
 // Calls f.operator()<kDType>() for a block type; false for a plain one.
 template <typename Function>
 LAUREL_BLOCK_INLINE bool with_block_type(DType dtype, const Function& f) {
-  switch (dtype) {
-    case DType::kQ4_0:
-      f.template operator()<DType::kQ4_0>();
-      return true;
-    case DType::kQ4_1:
-      f.template operator()<DType::kQ4_1>();
-      return true;
-    case DType::kQ5_0:
-      f.template operator()<DType::kQ5_0>();
-      return true;
-    case DType::kQ5_1:
-      f.template operator()<DType::kQ5_1>();
-      return true;
-    case DType::kQ8_0:
-      f.template operator()<DType::kQ8_0>();
-      return true;
-    case DType::kQ4_K:
-      f.template operator()<DType::kQ4_K>();
-      return true;
-    case DType::kQ5_K:
-      f.template operator()<DType::kQ5_K>();
-      return true;
-    case DType::kQ6_K:
-      f.template operator()<DType::kQ6_K>();
-      return true;
-    default:
-      return false;
-  }
+  return with_type_of(BlockTypes(), dtype, f);
 }
 
 }  // namespace laurel::quantized

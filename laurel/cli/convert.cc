@@ -77,8 +77,7 @@ void convert_to_int8(const ConvertCommand& command) {
   if (std::filesystem::is_regular_file(command.from)) {
     throw UserError(
         "{}: --dtype int8 takes a reward model's directory, got a file; convert a GGUF file to "
-        "f32, "
-        "bf16 or blocks first",
+        "f32, bf16 or blocks first",
         command.from);
   }
   scoring::Int8ConvertOptions options;

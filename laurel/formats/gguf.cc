@@ -217,18 +217,8 @@ class GgufParser {
   }
 
   std::uint64_t data_bytes(const GgufTensor& tensor) const {
-    const std::string place = fmt::format("{}: tensor {}", where_, tensor.name);
-    const DTypeInfo& info = dtype_info(tensor.dtype);
-    const std::int64_t row = tensor.shape.empty() ? 1 : tensor.shape.back();
-    if (row % info.block_elements != 0) {
-      throw UserError("{}: row length {} is no multiple of the block of {} elements", place, row,
-                      info.block_elements);
-    }
-    std::int64_t num_elements = 1;
-    for (const std::int64_t extent : tensor.shape)
-      num_elements = checked_mul(num_elements, extent, place);
-    const std::int64_t num_blocks = num_elements / info.block_elements;
-    return static_cast<std::uint64_t>(checked_mul(num_blocks, info.block_bytes, place));
+    return stored_bytes(tensor.dtype, tensor.shape,
+                        fmt::format("{}: tensor {}", where_, tensor.name));
   }
 
   std::uint64_t aligned(std::uint64_t size) const {

@@ -254,7 +254,7 @@ TEST(BlockTensors, HaveRowsOfWholeBlocks) {
   for (const std::vector<std::int64_t>& shape :
        {std::vector<std::int64_t>{}, std::vector<std::int64_t>{512, 3}}) {
     EXPECT_THAT(error_of([&] { stored_bytes(DType::kQ4_1, shape, "t"); }),
-                HasSubstr("not multiples of its 32 elements"));
+                HasSubstr("is no multiple of the block of 32 elements"));
   }
 }
 

@@ -84,9 +84,10 @@ std::string shape_text(std::span<const std::int64_t> shape) {
 std::uint64_t stored_bytes(DType dtype, std::span<const std::int64_t> shape,
                            std::string_view place) {
   const DTypeInfo& info = dtype_info(dtype);
-  if (info.block_elements > 1 && (shape.empty() || shape.back() % info.block_elements != 0)) {
-    throw UserError("{}: shape {}: rows of {} are not multiples of its {} elements", place,
-                    shape_text(shape), info.name, info.block_elements);
+  const std::int64_t row = shape.empty() ? 1 : shape.back();
+  if (row % info.block_elements != 0) {
+    throw UserError("{}: row length {} is no multiple of the block of {} elements", place, row,
+                    info.block_elements);
   }
   auto size = static_cast<std::uint64_t>(info.block_bytes);
   for (std::size_t i = 0; i < shape.size(); ++i) {

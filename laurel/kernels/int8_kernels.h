@@ -11,10 +11,10 @@
 
 namespace laurel::kernels {
 
+constexpr std::int64_t kMaxInt8Depth = 1536;  // inputs of one call of a tile: a multiple of 4
 // Distance between the rows of activations that a tile reads: a constant, so that one register
 // addresses all rows; an odd number of cache lines, so that they do not fall into the same cache
 // sets.
-constexpr std::int64_t kMaxInt8Depth = 1536;  // inputs of one call of a tile: a multiple of 4
 constexpr std::int64_t kInt8RowBytes = kMaxInt8Depth + 64;
 constexpr std::int64_t kMaxInt8TileRows = 32;
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <limits>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "laurel/kernels/int8.h"
@@ -99,8 +98,7 @@ void quantize_values(const float* x, std::int64_t cols, float factor, std::int32
     hn::StoreU(hn::DemoteTo(narrow, value), narrow, to + i);  // saturates
   }
   for (; i < cols; ++i) {
-    const float shifted = x[i] * factor + kRounder;
-    const std::int32_t value = std::bit_cast<std::int32_t>(shifted) + offset;
+    const std::int32_t value = nearest(x[i] * factor) + zero_point;
     to[i] = static_cast<std::uint8_t>(std::clamp(value, 0, kLargestValue));
   }
 }
@@ -219,30 +217,16 @@ void quantize_rest_row(const float* x, const Int8Matrix& quantized, std::int64_t
   const std::uint8_t* taken = quantized.values + r * quantized.stride;
   std::uint8_t* to = rest.values + i * rest.stride;
   const float scale = quantized.scales[r];
-  rest.zero_points[i] = kZeroPoint;
+  rest.zero_points[i] = 0;
   rest.scales[i] = scale / 254.0f;
   std::fill(to, to + round_up(cols, kInt8GroupInputs), std::uint8_t{0});
-  if (!(scale > 0)) {
-    rest.zero_points[i] = 0;
-    return;
-  }
+  if (!(scale > 0)) return;
+  rest.zero_points[i] = kZeroPoint;
   rotate(x, cols, left);
   const std::int32_t zero_point = quantized.zero_points[r];
   for (std::int64_t k = 0; k < cols; ++k)
     left[k] -= scale * static_cast<float>(taken[k] - zero_point);
   quantize_values(left, cols, 254.0f / scale, kZeroPoint, to);
-}
-
-// Of an element and of the sum of a pair: the largest magnitude. Infinity if one is not finite.
-float largest_of_pairs(const float* w, std::int64_t size) {
-  float largest = 0;
-  bool finite = true;
-  for (std::int64_t k = 0; k < size; ++k) {
-    const float pair = k + 1 < size && k % 2 == 0 ? w[k] + w[k + 1] : 0.0f;
-    largest = std::max({largest, std::abs(w[k]), std::abs(pair)});
-    finite = finite && std::isfinite(w[k]);
-  }
-  return finite ? largest : std::numeric_limits<float>::infinity();
 }
 
 // Rounds inputs [begin, begin + size) of a channel, a block of feedback, to to[k]; w is the whole
@@ -285,7 +269,6 @@ namespace {
 HWY_EXPORT(rotate);
 HWY_EXPORT(quantize_row);
 HWY_EXPORT(quantize_rest_row);
-HWY_EXPORT(largest_of_pairs);
 HWY_EXPORT(round_block);
 
 // Up to 16 quantized channels, `stride` (a multiple of 4) apart, in packed order.
@@ -300,6 +283,18 @@ void pack_panel(const std::int8_t* values, std::int64_t stride, std::int64_t cha
   }
 }
 
+// Of an element and of the sum of a pair: the largest magnitude. Infinity if one is not finite.
+float largest_of_pairs(const float* w, std::int64_t size) {
+  float largest = 0;
+  bool finite = true;
+  for (std::int64_t k = 0; k < size; ++k) {
+    const float pair = k + 1 < size && k % 2 == 0 ? w[k] + w[k + 1] : 0.0f;
+    largest = std::max({largest, std::abs(w[k]), std::abs(pair)});
+    finite = finite && std::isfinite(w[k]);
+  }
+  return finite ? largest : std::numeric_limits<float>::infinity();
+}
+
 // A channel's scale and sum.
 struct ChannelEnds {
   float scale = 0;
@@ -311,7 +306,7 @@ struct ChannelEnds {
 ChannelEnds round_channel(std::span<float> w, const Int8Feedback& feedback,
                           std::span<const FeedbackBlock> blocks, std::int8_t* to) {
   const auto size = static_cast<std::int64_t>(w.size());
-  const float largest = HWY_DYNAMIC_DISPATCH(largest_of_pairs)(w.data(), size);
+  const float largest = largest_of_pairs(w.data(), size);
   std::fill_n(to, size, std::int8_t{0});
   if (largest < kNegligible) return {};
   if (largest > std::numeric_limits<float>::max())
@@ -361,10 +356,7 @@ void quantize_rest(ConstMatrix x, std::span<const std::int32_t> rows, const Int8
 
 void rotate_rows(ConstMatrix x, Matrix y, ThreadPool& pool) {
   const auto rotate = HWY_DYNAMIC_DISPATCH(rotate);
-  for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
-    static thread_local Scratch memory;
-    rotate(x.row(r), x.cols, y.row(r));
-  });
+  for_rows(x.rows, x.cols, pool, [&](std::int64_t r) { rotate(x.row(r), x.cols, y.row(r)); });
 }
 
 void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const Int8WeightMemory& to,

@@ -15,11 +15,12 @@ namespace laurel::model {
 // otherwise.
 inline constexpr double kMaxInt8Error = 0.0125;
 
+using OnLinear = std::function<void(std::int64_t done)>;
+
 // Runs the model in float over the text. The inputs of each linear layer of the decoder there give
 // the feedback for rounding its weights; with that, layers whose relative error exceeds max_error
 // stay in float. The same text gives the same plan. on_linear is told how many linear layers are
 // done. Throws UserError if the model's weights are int8 already.
-using OnLinear = std::function<void(std::int64_t done)>;
 Int8Plan plan_int8(const RewardModel& model, const packing::Pack& text, double max_error,
                    ThreadPool& pool, const OnLinear& on_linear = {});
 

@@ -7,6 +7,7 @@
 
 #include "laurel/base/error.h"
 #include "laurel/base/half.h"
+#include "laurel/base/stored_values.h"
 #include "laurel/kernels/parameter.h"
 #include "laurel/model/initialization.h"
 
@@ -40,11 +41,10 @@ void add_lora(std::vector<ExpectedTensor>& list, const ExpectedTensor& base, std
 // [cols] mean of the rows.
 std::vector<float> mean_row(const kernels::Weight& table) {
   std::vector<double> sums(static_cast<std::size_t>(table.in_features), 0.0);
+  std::vector<float> row(sums.size());
   for (std::int64_t r = 0; r < table.out_features; ++r) {
-    for (std::int64_t c = 0; c < table.in_features; ++c) {
-      sums[static_cast<std::size_t>(c)] +=
-          kernels::load_element(table.data, table.dtype, r * table.in_features + c);
-    }
+    kernels::load_row(table, r, row.data());
+    for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += row[c];
   }
   std::vector<float> mean;
   for (const double sum : sums) {
@@ -269,9 +269,9 @@ void expand(const kernels::Weight& weight, float* out, ThreadPool& pool) {
   constexpr std::int64_t kGrain = 4096;
   pool.parallel_for(weight.out_features * weight.in_features, kGrain,
                     [&](std::int64_t begin, std::int64_t end, int) {
-                      for (std::int64_t i = begin; i < end; ++i) {
-                        out[i] = kernels::load_element(weight.data, weight.dtype, i);
-                      }
+                      const auto* data = static_cast<const std::byte*>(weight.data);
+                      values_of(weight.dtype, data + dtype_bytes(weight.dtype, begin), end - begin,
+                                out + begin);
                     });
 }
 

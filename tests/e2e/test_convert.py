@@ -71,7 +71,8 @@ class Convert(Case):
         self.assertIn("Q4_1", self.succeed("info", "--model", blocks).stdout.decode())
         pair = {"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
                 "rejected": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "c"}]}
-        self.refuse("train", "--model", blocks, "--data", write_jsonl(self.path("pairs.jsonl"), [pair]), "--output-dir", self.path("run"),
+        data = write_jsonl(self.path("pairs.jsonl"), [pair])
+        self.refuse("train", "--model", blocks, "--data", data, "--output-dir", self.path("run"),
                     says=["weights in blocks of", "cannot be trained"])
 
     def test_an_adapter_stays_beside_blocks(self):

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import time
 
-from support import (BINARY, Case, ROWS, adapter, base_model, fixed_head_model, float32_bits, laurel, read_jsonl, rewards_of, shared,
-                     write_jsonl)
+from support import (BINARY, Case, ROWS, adapter, base_model, fixed_head_model, float32_bits, laurel, read_jsonl, rewards_of,
+                     shared, write_jsonl)
 
 
 def by_id(rows):
