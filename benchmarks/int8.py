@@ -23,12 +23,12 @@ AGREEMENT_BAR, ACCURACY_BAR = 99.5, 0.3  # percent of pairs; points
 SPEED_BARS = {"avx512_amx": 2.5, "avx512_vnni": 2.5, "avx2": 1.5}
 
 
-def make_pack(max_error):
+def make_pack(options):
     """Converts anew, so that the pack is of this program."""
-    folder = common.WORK / f"int8-{max_error}"
+    folder = common.WORK / "int8-pack"
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([common.LAUREL, "convert", "--from", common.base_model("f32"), "--adapter", common.adapter(), "--to", folder,
-                    "--dtype", "int8", "--max-error", str(max_error)], check=True, capture_output=True)
+                    "--dtype", "int8", *options.split()], check=True, capture_output=True)
     return folder
 
 
@@ -79,7 +79,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pairs", type=int, default=300)
     options.add_argument("--prompts", type=int, default=40, help="a quarter from each RM-Bench part")
-    options.add_argument("--max-errors", default="0.0125,1")
+    options.add_argument("--settings", default=",--max-error 0.0125,--compact", help="options of laurel convert, with commas between")
     options.add_argument("--threads", default="1")
     options = options.parse_args()
     threads = ("--threads", options.threads)
@@ -91,18 +91,18 @@ def main():
     isas = available_isas()
     exact = {isa: score(base, source, f"int8-f32-{isa}", "--adapter", common.adapter(), *threads, isa=isa) for isa in isas}
     results, ok = [], False
-    for max_error in map(float, options.max_errors.split(",")):
-        pack = make_pack(max_error)
+    for setting in options.settings.split(","):
+        pack = make_pack(setting)
         fast = {isa: score(pack, source, f"int8-{isa}", *threads, isa=isa) for isa in isas}
         start = min(score(pack, short, "int8-short", *threads)[2] for _ in range(5))
         within, figures = compare(exact[isas[0]][0], fast[isas[0]][0])
         speeds = {isa: round(exact[isa][1] / fast[isa][1], 2) for isa in isas}
         ok = ok or (within and all(speed >= SPEED_BARS[isa] for isa, speed in speeds.items()))
-        results.append({"max_error": max_error, **figures, **speeds, "start": round(start, 3)})
+        results.append({"setting": setting or "default", **figures, **speeds, "start": round(start, 3)})
     common.write_results(
         "int8", f"Int8 against float32, {options.pairs} pairs and {options.prompts} RM-Bench prompts, 135M parameters",
         {**common.machine(), "threads": options.threads},
-        {"max_error": "--max-error", "agreement": "same order", "error": "error / deviation", "largest": "largest error",
+        {"setting": "convert", "agreement": "same order", "error": "error / deviation", "largest": "largest error",
          "margin": "margin error", "correlation": "correlation", "accuracy": "accuracy, points",
          **{isa: f"speed, {isa}" for isa in isas}, "start": "one short row, whole process, s"},
         results, ["Bars, for one setting: same order 99.5 %, accuracy within 0.3 points, speed 2.5 (with VNNI or AMX) and 1.5 (AVX2)"])

@@ -24,7 +24,8 @@ struct ConvertCommand {
   std::string dtype = "f32";
   std::string adapter;
   std::string calibration;
-  double max_error = model::kMaxInt8Error;
+  model::Int8Rule rule;
+  bool compact = false;
   std::uint64_t max_shard_bytes = 5'000'000'000;
   int num_threads = 0;
 };
@@ -36,10 +37,8 @@ void print_result(const ConvertCommand& command, const std::string& what,
 }
 
 void convert_gguf(const ConvertCommand& command) {
-  for (const std::string* option : {&command.adapter, &command.calibration}) {
-    if (!option->empty())
-      throw UserError("options --adapter and --calibration: for --dtype int8 only");
-  }
+  if (!command.adapter.empty() || !command.calibration.empty() || command.compact)
+    throw UserError("options --adapter, --calibration and --compact: for --dtype int8 only");
   formats::GgufConvertOptions options;
   options.from = command.from;
   options.to = command.to;
@@ -85,7 +84,8 @@ void convert_to_int8(const ConvertCommand& command) {
   options.adapter = command.adapter;
   options.to = command.to;
   if (!command.calibration.empty()) options.calibration = read_calibration(command.calibration);
-  options.max_error = command.max_error;
+  options.rule = command.rule;
+  options.rule.has_rest = !command.compact;
   options.max_shard_bytes = command.max_shard_bytes;
   options.num_threads = command.num_threads;
   const scoring::Int8ConvertResult result = scoring::convert_to_int8(options);
@@ -102,12 +102,16 @@ void add_int8_options(CLI::App& app, ConvertCommand& command) {
          "int8: JSONL rows, as for laurel score and like those to be scored, that guide rounding "
          "and show which layers must stay in float (default: a built-in text)")
       ->type_name("FILE");
-  app.add_option("--max-error", command.max_error,
+  app.add_option("--max-error", command.rule.max_error,
                  "int8: keep layers in float whose relative error on that text is larger; lower is "
                  "more exact and slower")
       ->type_name("X")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  app.add_flag(
+      "--compact", command.compact,
+      "int8: half the size; the rows that rewards depend on most get weights of eight bits "
+      "as the others do, instead of sixteen, and rewards more error");
   app.add_option("--threads", command.num_threads, "int8: threads (default: all usable cores)")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));

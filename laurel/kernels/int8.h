@@ -6,7 +6,8 @@
 // Both factors are rotated before they are quantized: x · Wᵀ = (H x) · (H W)ᵀ / n for a Hadamard
 // matrix H of order n, whose rows are orthogonal and of ±1. A few inputs that are much larger than
 // the others, as decoders have, would make the steps of all others too coarse; rotated, their size
-// is spread over n inputs.
+// is spread over n inputs. Before that, a center c that all rows have in common, half of their size
+// in some layers, is taken from them: x · Wᵀ = (x - c) · Wᵀ + c · Wᵀ, where the last term is exact.
 //
 // Thread safety and sizes: as in kernels/ops.h.
 #pragma once
@@ -39,17 +40,19 @@ std::int64_t hadamard_order(std::int64_t num_inputs);
 // Bytes of a packed weight.
 std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_features);
 
-// (H W[n])[k] / order ≈ scales[n] · q[n, k] with -127 <= q <= 127, [out, in] for at most
-// kMaxInt8Inputs inputs. No pointer needs an alignment.
+// W for inputs less their center: (H W[n])[k] / order ≈ scales[n] · q[n, k] with -127 <= q <= 127,
+// [out, in] for at most kMaxInt8Inputs inputs. No pointer needs an alignment.
 struct Int8Weight {
-  const void* packed = nullptr;  // packed_int8_bytes(); null where there is no such weight
-  const void* scales = nullptr;  // [out_features] f32
-  const void* sums = nullptr;    // [out_features] i32: Σ_k q[n, k]
+  const void* packed = nullptr;   // packed_int8_bytes(); null where there is no such weight
+  const void* scales = nullptr;   // [out_features] f32
+  const void* sums = nullptr;     // [out_features] i32: Σ_k q[n, k]
+  const void* center = nullptr;   // [in_features] f32: c
+  const void* offsets = nullptr;  // [out_features] f32: c · Wᵀ; null to leave it out
   std::int64_t out_features = 0;
 };
 
-// (H x[r])[k] ≈ scales[r] · (values[r, k] - zero_points[r]). Columns up to the next multiple of 4
-// are 0.
+// (H (x[r] - c))[k] ≈ scales[r] · (values[r, k] - zero_points[r]). Columns up to the next multiple
+// of 4 are 0.
 struct Int8Matrix {
   std::uint8_t* values = nullptr;       // [rows, stride]
   float* scales = nullptr;              // [rows]
@@ -59,55 +62,67 @@ struct Int8Matrix {
   std::int64_t stride = 0;  // at least cols rounded up to 4
 };
 
-// The rotation is of `order` neighbors each: element k of H x is Σ_j ±x[k - i + j] over
-// 0 <= j < order with i = k mod order, negative where i & j has an odd number of bits; computed by
-// butterflies in float32, distances 1, 2, 4, ... Then quantization by row: with [low, high] the
-// smallest range that has all elements and 0 in it, scale = (high - low) / 255, f = 255 / (high -
-// low), zero point = -low · f, and v becomes v · f + zero point, each term to the nearest integer,
-// ties to even, and at most 255. A row of high - low < 2^-100 becomes 0; one with an infinity or
-// NaN, or whose range is infinite, gets a scale of NaN and values of 0, so that what is computed
-// from it is NaN.
-void quantize_rows(ConstMatrix x, const Int8Matrix& quantized, ThreadPool& pool);
+// center: [cols] f32. The rotation is of `order` neighbors each: element k of H x is Σ_j ±x[k - i +
+// j] over 0 <= j < order with i = k mod order, negative where i & j has an odd number of bits;
+// computed by butterflies in float32, distances 1, 2, 4, ... Then quantization by row: with [low,
+// high] the smallest range that has all elements and 0 in it, scale = (high - low) / 255, f = 255 /
+// (high - low), zero point = -low · f, and v becomes v · f + zero point, each term to the nearest
+// integer, ties to even, and at most 255. A row of high - low < 2^-100 becomes 0; one with an
+// infinity or NaN, or whose range is infinite, gets a scale of NaN and values of 0, so that what is
+// computed from it is NaN.
+void quantize_rows(ConstMatrix x, const void* center, const Int8Matrix& quantized,
+                   ThreadPool& pool);
 
 // What quantize_rows() left, for rows that need more than eight bits: row i of `rest` stands for
-// H x[r] - scales[r] · (values[r] - zero_points[r]) with r = rows[i], in steps of 1/254 of the
-// row's around a zero point of 128, so that
-//   y[r] + int8_linear(rest)[i]
+// H (x[r] - c) - scales[r] · (values[r] - zero_points[r]) with r = rows[i], in steps of 1/254 of
+// the row's around a zero point of 128, so that
+//   y[r] + int8_linear(rest)[i], without offsets,
 // is a product with activations of sixteen bits.
-void quantize_rest(ConstMatrix x, std::span<const std::int32_t> rows, const Int8Matrix& quantized,
-                   const Int8Matrix& rest, ThreadPool& pool);
+void quantize_rest(ConstMatrix x, const void* center, std::span<const std::int32_t> rows,
+                   const Int8Matrix& quantized, const Int8Matrix& rest, ThreadPool& pool);
 
-// Rounding a weight up is made up for by the weights that follow it, as far as activations go
-// together: with e = w[k] - scale · q[k], w[j] -= e · f(k, j) for the j > k of the same block of
-// rotated inputs. Blocks are as equal as possible and of at most kFeedbackBlock inputs.
-// Source: Frantar et al., GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
-// Transformers, with blocks instead of all inputs.
-constexpr std::int64_t kFeedbackBlock = 384;
-struct Int8Feedback {
-  std::vector<float> factors;  // block after block [size, size] of f, 0 up to the diagonal
+// What a text tells of the inputs of a layer.
+struct Int8Calibration {
+  std::vector<float> center;   // [in_features] c; empty for 0
+  std::vector<float> factors;  // block after block [size, size] of f; empty for none
 };
 
-// The factors for activations like x: f is the inverse of the unit upper triangular U in
-// U · D · Uᵀ = M + mean(diagonal of M) / 100 · I, with M the sum of (H x[r])(H x[r])ᵀ in the block.
-// Empty, for rounding to the nearest, if x has too few rows to tell, or values that are not finite.
-Int8Feedback int8_feedback(ConstMatrix x, ThreadPool& pool);
+// Rounding a weight up is made up for by the weights that follow it, as far as inputs go together:
+// with e = w[k] - scale · q[k], what is rounded to q[j] is w[j] + Σ e · f(k, j) over the k < j of
+// the same block of rotated inputs. Blocks are as equal as possible and of at most kFeedbackBlock
+// inputs. f is the strictly upper part of the unit triangular U in
+// U · D · Uᵀ = M + mean(diagonal of M) / 5 · I, where M is the sum of weights[r] · h · hᵀ over
+// the rows' blocks h of H (x[r] - c), so that Σ_j D[j] · (what q[j] leaves of what is rounded)² is
+// the error of the block's outputs on the text. Source: Frantar et al., GPTQ: Accurate
+// Post-Training Quantization for Generative Pre-trained Transformers, with blocks instead of all
+// inputs, and as Babai's nearest plane.
+constexpr std::int64_t kFeedbackBlock = 768;
 
-// Where a quantized weight goes: as in Int8Weight.
+// From the rows of x, 16 or more (else all is empty, as with values that are not finite), of which
+// some count more than others in M. The center is that from which rows are least far: squared, as
+// fractions of their sizes, on average.
+Int8Calibration int8_calibration(ConstMatrix x, std::span<const float> weights, ThreadPool& pool);
+
+// Where a quantized weight goes: as in Int8Weight. Offsets are left out where they are null.
 struct Int8WeightMemory {
   std::int8_t* packed = nullptr;
   float* scales = nullptr;
   std::int32_t* sums = nullptr;
+  float* offsets = nullptr;
 };
 
 // Rotates each channel of a weight and rounds it to the nearest, with feedback, within the bounds
 // of an element and of a pair. scale · order = m / 127, with m the largest magnitude of an element
 // and of the sum of a pair. Channels of m < 2^-100, or that are not finite, become as rows do.
-void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const Int8WeightMemory& to,
-                     ThreadPool& pool);
+// What is left, H W[n] / order - scales[n] · q[n], is rounded once more, to the nearest, to `rest`
+// if it has memory: for rows that need more than eight bits of weights,
+//   int8_linear(x, weight) + int8_linear(x, rest).
+void quantize_weight(const Weight& weight, const Int8Calibration& calibration,
+                     const Int8WeightMemory& to, const Int8WeightMemory& rest, ThreadPool& pool);
 
 // y = x · Wᵀ (+ bias); with kYes: y += x · Wᵀ (+ bias). In float32, in this order and without fused
-// multiply-adds: Σ_k (value - zero point) · q times (row scale · channel scale), then bias, then
-// the old y. A row of y depends on that row of x only.
+// multiply-adds: Σ_k (value - zero point) · q times (row scale · channel scale), then offset, then
+// bias, then the old y. A row of y depends on that row of x only.
 void int8_linear(const Int8Matrix& x, const Int8Weight& weight, const VectorParameter& bias,
                  Matrix y, Accumulate accumulate, ThreadPool& pool);
 

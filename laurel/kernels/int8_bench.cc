@@ -37,8 +37,12 @@ void compare(std::int64_t in, std::int64_t out, std::int64_t rows, int rounds, T
   std::vector<float> y(static_cast<std::size_t>(rows * out)), w_scales(y.size());
   std::vector<std::int8_t> packed(static_cast<std::size_t>(packed_int8_bytes(out, in)));
   std::vector<std::int32_t> w_sums(static_cast<std::size_t>(out));
+  std::vector<float> offsets(w_sums.size());
+  const std::vector<float> center(static_cast<std::size_t>(in));
   quantize_weight({w.data(), DType::kF32, out, in}, {},
-                  {packed.data(), w_scales.data(), w_sums.data()}, pool);
+                  {packed.data(), w_scales.data(), w_sums.data(), offsets.data()}, {}, pool);
+  const Int8Weight weight{packed.data(), w_scales.data(), w_sums.data(),
+                          center.data(), offsets.data(),  out};
   std::vector<std::uint8_t> values(x.size());
   std::vector<float> x_scales(static_cast<std::size_t>(rows));
   std::vector<std::int32_t> zero_points(static_cast<std::size_t>(rows));
@@ -54,11 +58,8 @@ void compare(std::int64_t in, std::int64_t out, std::int64_t rows, int rounds, T
       [&] {
         linear(input, {w.data(), DType::kF32, out, in}, {}, result, Accumulate::kNo, pool);
       },
-      [&] {
-        int8_linear(quantized, {packed.data(), w_scales.data(), w_sums.data(), out}, {}, result,
-                    Accumulate::kNo, pool);
-      },
-      [&] { quantize_rows(input, quantized, pool); }};
+      [&] { int8_linear(quantized, weight, {}, result, Accumulate::kNo, pool); },
+      [&] { quantize_rows(input, center.data(), quantized, pool); }};
   runs[2]();
   const auto work = static_cast<double>(rows * in * out);
   double best[3] = {1e9, 1e9, 1e9};

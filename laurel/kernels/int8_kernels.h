@@ -11,6 +11,13 @@
 
 namespace laurel::kernels {
 
+// Adding this and taking it away again leaves the nearest integer, ties to even, of |x| < 2^22; the
+// low bits of the sum are that integer. The same on every instruction set, unlike conversions.
+constexpr float kRounder = 0x1.8p23f;
+constexpr std::int32_t kRounderBits = 0x4b400000;
+
+constexpr float kNegligible = 0x1p-100f;  // 255 / x stays finite above it
+
 constexpr std::int64_t kMaxInt8Depth = 1536;  // inputs of one call of a tile: a multiple of 4
 // Distance between the rows of activations that a tile reads: a constant, so that one register
 // addresses all rows; an odd number of cache lines, so that they do not fall into the same cache
@@ -27,7 +34,9 @@ using Int8Tile = void (*)(const std::uint8_t* a, const std::int8_t* b, std::int6
                           std::int64_t groups, std::int32_t* sums, std::int64_t stride,
                           Accumulate accumulate);
 
-// One row of a block of columns: y[c] = sums'[c] · (row_scale · scales[c]) (+ bias[c]) (+ y[c]),
+// One row of a block of columns: y[c] = sums'[c] · (row_scale · scales[c]) (+ offsets[c]) (+
+// bias[c])
+// (+ y[c]),
 // where sums' = sums - zero_point · weight_sums undoes the row's zero point.
 struct Int8RowEnd {
   const std::int32_t* sums = nullptr;
@@ -35,8 +44,9 @@ struct Int8RowEnd {
   float row_scale = 0;
   const std::int32_t* weight_sums = nullptr;
   const float* scales = nullptr;
-  const float* bias = nullptr;  // or null
-  bool add = false;             // y to the result
+  const float* offsets = nullptr;  // or null
+  const float* bias = nullptr;     // or null
+  bool add = false;                // y to the result
   std::int64_t cols = 0;
   float* y = nullptr;
 };
@@ -52,14 +62,16 @@ struct Int8Kernels {
 const Int8Kernels& int8_kernels();
 
 // A block of inputs whose weights make up for each other's rounding, and where its factors are in
-// Int8Feedback::factors.
+// Int8Calibration::factors.
 struct FeedbackBlock {
   Range inputs;
   std::int64_t place = 0;
 };
 std::vector<FeedbackBlock> feedback_blocks(std::int64_t num_inputs);
 
-// y[r] = H x[r], as quantize_rows() rotates.
-void rotate_rows(ConstMatrix x, Matrix y, ThreadPool& pool);
+// y = H x, as quantize_rows() rotates; for rows, y[r] = H (x[r] - center), with no center if it is
+// empty.
+void rotate_row(const float* x, std::int64_t cols, float* y);
+void rotate_rows(ConstMatrix x, const std::vector<float>& center, Matrix y, ThreadPool& pool);
 
 }  // namespace laurel::kernels

@@ -26,6 +26,7 @@ struct Int8Product {
   const Int8Weight& weight;
   const float* scales;              // [out]
   const std::int32_t* weight_sums;  // [out]
+  const float* offsets;             // [out], or null
   const float* bias;                // [out], or null
   Matrix y;
   bool add;
@@ -99,6 +100,7 @@ class Block {
     Int8RowEnd end;
     end.scales = product_.scales + col;
     end.weight_sums = product_.weight_sums + col;
+    end.offsets = product_.offsets != nullptr ? product_.offsets + col : nullptr;
     end.bias = product_.bias != nullptr ? product_.bias + col : nullptr;
     end.add = product_.add;
     end.cols = cols_.size();
@@ -159,11 +161,13 @@ void int8_linear(const Int8Matrix& x, const Int8Weight& weight, const VectorPara
   const std::vector<float> scales = load_vector(weight.scales, DType::kF32, weight.out_features);
   std::vector<std::int32_t> sums(scales.size());
   std::memcpy(sums.data(), weight.sums, sums.size() * sizeof(sums[0]));
-  std::vector<float> bias_values;
+  std::vector<float> offsets, bias_values;
+  if (weight.offsets != nullptr) offsets = load_vector(weight.offsets, DType::kF32, y.cols);
   if (bias.data != nullptr) bias_values = load_vector(bias.data, bias.dtype, bias.size);
+  const float* offset_data = weight.offsets != nullptr ? offsets.data() : nullptr;
   const float* bias_data = bias.data != nullptr ? bias_values.data() : nullptr;
   const bool add = accumulate == Accumulate::kYes;
-  const Int8Product product{x, weight, scales.data(), sums.data(), bias_data, y, add};
+  const Int8Product product{x, weight, scales.data(), sums.data(), offset_data, bias_data, y, add};
   const Int8Kernels& kernels = int8_kernels();
   const std::int64_t num_tiles = ceil_div(y.cols, kernels.tile_cols);
   const std::int64_t work = (y.rows + kPanelCost) * y.cols * x.cols;

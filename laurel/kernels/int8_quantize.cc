@@ -1,4 +1,4 @@
-// Rotation and quantization of activations by row, and of weights by channel into the packed order.
+// Rotation, and quantization of activations by row.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -24,16 +24,10 @@
 #define LAUREL_INT8_QUANTIZE_ONCE
 namespace laurel::kernels {
 
-// Adding this and taking it away again leaves the nearest integer, ties to even, of |x| < 2^22; the
-// low bits of the sum are that integer. The same on every instruction set, unlike conversions.
-constexpr float kRounder = 0x1.8p23f;
-constexpr std::int32_t kRounderBits = 0x4b400000;
-
 inline std::int32_t nearest(float x) {
   return std::bit_cast<std::int32_t>(x + kRounder) - kRounderBits;
 }
 
-constexpr float kNegligible = 0x1p-100f;  // 255 / x stays finite above it
 // Orders below a vector's 16 lanes at most are not worth it; those above have spread enough.
 constexpr std::int64_t kMinHadamardOrder = 16;
 constexpr std::int64_t kMaxHadamardOrder = 1024;
@@ -148,10 +142,13 @@ HWY_INLINE void double_butterfly(Vector a, Vector b, Vector c, Vector e, std::in
   hn::StoreU(hn::Sub(difference, far_difference), d, y + 3 * distance);
 }
 
-// Distances below the lanes, and the next two if the order has them. Returns the next distance.
-std::int64_t rotate_vectors(const float* x, std::int64_t cols, std::int64_t order, float* y) {
+// Distances below the lanes, and the next two if the order has them. `load` gives the vector at an
+// element. Returns the next distance.
+template <typename Load>
+HWY_INLINE std::int64_t rotate_vectors(const Load& load_plain, std::int64_t cols,
+                                       std::int64_t order, float* y) {
   const F32 d;
-  const auto load = [&](std::int64_t i) { return butterflies_within<1>(hn::LoadU(d, x + i)); };
+  const auto load = [&](std::int64_t i) { return butterflies_within<1>(load_plain(i)); };
   if (order >= 4 * kLanes) {
     for (std::int64_t i = 0; i < cols; i += 4 * kLanes) {
       double_butterfly(load(i), load(i + kLanes), load(i + 2 * kLanes), load(i + 3 * kLanes),
@@ -163,15 +160,19 @@ std::int64_t rotate_vectors(const float* x, std::int64_t cols, std::int64_t orde
   return kLanes;
 }
 
-// y = H x, by butterflies of distances 1, 2, 4, ...; y is not x.
-void rotate(const float* x, std::int64_t cols, float* y) {
+// y = H (x - center), by butterflies of distances 1, 2, 4, ...; y is not x. No center: null.
+void rotate(const float* x, const float* center, std::int64_t cols, float* y) {
   const F32 d;
   const std::int64_t order = hadamard_order(cols);
   if (order == 1) {
-    std::copy_n(x, cols, y);
+    for (std::int64_t i = 0; i < cols; ++i) y[i] = center != nullptr ? x[i] - center[i] : x[i];
     return;
   }
-  for (std::int64_t distance = rotate_vectors(x, cols, order, y); distance < order; distance *= 4) {
+  const auto plain = [&](std::int64_t i) { return hn::LoadU(d, x + i); };
+  const auto centered = [&](std::int64_t i) { return hn::Sub(plain(i), hn::LoadU(d, center + i)); };
+  std::int64_t distance = center != nullptr ? rotate_vectors(centered, cols, order, y)
+                                            : rotate_vectors(plain, cols, order, y);
+  for (; distance < order; distance *= 4) {
     const bool is_last = 2 * distance == order;
     for (std::int64_t base = 0; base < cols; base += (is_last ? 2 : 4) * distance) {
       for (std::int64_t i = base; i < base + distance; i += kLanes) {
@@ -188,10 +189,11 @@ void rotate(const float* x, std::int64_t cols, float* y) {
 }
 
 // Row r of `quantized` from x[r]. rotated: [cols], memory
-void quantize_row(const float* x, const Int8Matrix& quantized, std::int64_t r, float* rotated) {
+void quantize_row(const float* x, const float* center, const Int8Matrix& quantized, std::int64_t r,
+                  float* rotated) {
   const std::int64_t cols = quantized.cols;
   std::uint8_t* to = quantized.values + r * quantized.stride;
-  rotate(x, cols, rotated);
+  rotate(x, center, cols, rotated);
   const Extent range = extent(rotated, cols);
   const float size = range.high - range.low;
   quantized.scales[r] = 0;
@@ -210,8 +212,8 @@ void quantize_row(const float* x, const Int8Matrix& quantized, std::int64_t r, f
 }
 
 // Row i of `rest` from row r of x and of `quantized`. left: [cols], memory
-void quantize_rest_row(const float* x, const Int8Matrix& quantized, std::int64_t r,
-                       const Int8Matrix& rest, std::int64_t i, float* left) {
+void quantize_rest_row(const float* x, const float* center, const Int8Matrix& quantized,
+                       std::int64_t r, const Int8Matrix& rest, std::int64_t i, float* left) {
   constexpr std::int32_t kZeroPoint = 128;
   const std::int64_t cols = quantized.cols;
   const std::uint8_t* taken = quantized.values + r * quantized.stride;
@@ -222,41 +224,11 @@ void quantize_rest_row(const float* x, const Int8Matrix& quantized, std::int64_t
   std::fill(to, to + round_up(cols, kInt8GroupInputs), std::uint8_t{0});
   if (!(scale > 0)) return;
   rest.zero_points[i] = kZeroPoint;
-  rotate(x, cols, left);
+  rotate(x, center, cols, left);
   const std::int32_t zero_point = quantized.zero_points[r];
   for (std::int64_t k = 0; k < cols; ++k)
     left[k] -= scale * static_cast<float>(taken[k] - zero_point);
   quantize_values(left, cols, 254.0f / scale, kZeroPoint, to);
-}
-
-// Rounds inputs [begin, begin + size) of a channel, a block of feedback, to to[k]; w is the whole
-// channel, whose elements in the block change. factors: [size, size], or null for none. Returns the
-// sum of the values.
-std::int32_t round_block(float* w, std::int64_t begin, std::int64_t size, const float* factors,
-                         float scale, std::int8_t* to) {
-  const F32 d;
-  std::int32_t sum = 0;
-  for (std::int64_t k = 0; k < size; ++k) {
-    const std::int64_t input = begin + k;
-    const auto most = static_cast<std::int32_t>(kMaxInt8Pair);
-    const std::int32_t other = input % 2 == 0 ? 0 : to[input - 1];  // of the pair
-    const std::int32_t value =
-        std::clamp(nearest(std::clamp(w[input] / scale, -127.0f, 127.0f)),
-                   std::max(-127, -most - other), std::min(127, most - other));
-    to[input] = static_cast<std::int8_t>(value);
-    sum += value;
-    if (factors == nullptr) continue;
-    const float error = w[input] - scale * static_cast<float>(value);
-    const float* row = factors + k * size;
-    float* after = w + begin;
-    std::int64_t j = k + 1;
-    for (; j + kLanes <= size; j += kLanes) {
-      const auto change = hn::Mul(hn::Set(d, error), hn::LoadU(d, row + j));
-      hn::StoreU(hn::Sub(hn::LoadU(d, after + j), change), d, after + j);
-    }
-    for (; j < size; ++j) after[j] -= error * row[j];
-  }
-  return sum;
 }
 
 }  // namespace laurel::kernels::HWY_NAMESPACE
@@ -269,63 +241,8 @@ namespace {
 HWY_EXPORT(rotate);
 HWY_EXPORT(quantize_row);
 HWY_EXPORT(quantize_rest_row);
-HWY_EXPORT(round_block);
-
-// Up to 16 quantized channels, `stride` (a multiple of 4) apart, in packed order.
-void pack_panel(const std::int8_t* values, std::int64_t stride, std::int64_t channels,
-                std::int8_t* to) {
-  for (std::int64_t g = 0; g < stride; g += kInt8GroupInputs) {
-    for (std::int64_t n = 0; n < kInt8PanelChannels; ++n) {
-      for (std::int64_t k = 0; k < kInt8GroupInputs; ++k) {
-        *to++ = n < channels ? values[n * stride + g + k] : std::int8_t{0};
-      }
-    }
-  }
-}
-
-// Of an element and of the sum of a pair: the largest magnitude. Infinity if one is not finite.
-float largest_of_pairs(const float* w, std::int64_t size) {
-  float largest = 0;
-  bool finite = true;
-  for (std::int64_t k = 0; k < size; ++k) {
-    const float pair = k + 1 < size && k % 2 == 0 ? w[k] + w[k + 1] : 0.0f;
-    largest = std::max({largest, std::abs(w[k]), std::abs(pair)});
-    finite = finite && std::isfinite(w[k]);
-  }
-  return finite ? largest : std::numeric_limits<float>::infinity();
-}
-
-// A channel's scale and sum.
-struct ChannelEnds {
-  float scale = 0;
-  std::int32_t sum = 0;
-};
-
-// Rounds a rotated channel, which is changed, to to[0, size of w). Where blocks are given, each
-// with its feedback.
-ChannelEnds round_channel(std::span<float> w, const Int8Feedback& feedback,
-                          std::span<const FeedbackBlock> blocks, std::int8_t* to) {
-  const auto size = static_cast<std::int64_t>(w.size());
-  const float largest = largest_of_pairs(w.data(), size);
-  std::fill_n(to, size, std::int8_t{0});
-  if (largest < kNegligible) return {};
-  if (largest > std::numeric_limits<float>::max())
-    return {std::numeric_limits<float>::quiet_NaN(), 0};
-  ChannelEnds ends{largest / 127.0f, 0};
-  const auto round = HWY_DYNAMIC_DISPATCH(round_block);
-  if (blocks.empty()) ends.sum = round(w.data(), 0, size, nullptr, ends.scale, to);
-  for (const FeedbackBlock& block : blocks) {
-    ends.sum += round(w.data(), block.inputs.begin, block.inputs.size(),
-                      feedback.factors.data() + block.place, ends.scale, to);
-  }
-  return ends;
-}
 
 }  // namespace
-
-std::int64_t packed_int8_bytes(std::int64_t out_features, std::int64_t in_features) {
-  return round_up(out_features, kInt8PanelChannels) * round_up(in_features, kInt8GroupInputs);
-}
 
 std::int64_t hadamard_order(std::int64_t num_inputs) {
   const auto inputs = static_cast<std::uint64_t>(num_inputs);
@@ -333,57 +250,38 @@ std::int64_t hadamard_order(std::int64_t num_inputs) {
   return divisor < kMinHadamardOrder ? 1 : std::min(divisor, kMaxHadamardOrder);
 }
 
-void quantize_rows(ConstMatrix x, const Int8Matrix& quantized, ThreadPool& pool) {
+void quantize_rows(ConstMatrix x, const void* center, const Int8Matrix& quantized,
+                   ThreadPool& pool) {
   const OpTimer timer("quantize_rows", [&] { return moved(x.rows * x.cols, 1); });
+  const std::vector<float> c = load_vector(center, DType::kF32, x.cols);
   const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_row);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     static thread_local Scratch memory;
-    quantize(x.row(r), quantized, r, memory.get(x.cols));
+    quantize(x.row(r), c.data(), quantized, r, memory.get(x.cols));
   });
 }
 
-void quantize_rest(ConstMatrix x, std::span<const std::int32_t> rows, const Int8Matrix& quantized,
-                   const Int8Matrix& rest, ThreadPool& pool) {
+void quantize_rest(ConstMatrix x, const void* center, std::span<const std::int32_t> rows,
+                   const Int8Matrix& quantized, const Int8Matrix& rest, ThreadPool& pool) {
   const auto count = static_cast<std::int64_t>(rows.size());
   const OpTimer timer("quantize_rows", [&] { return moved(count * x.cols, 1); });
+  const std::vector<float> c = load_vector(center, DType::kF32, x.cols);
   const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_rest_row);
   for_rows(count, x.cols, pool, [&](std::int64_t i) {
     static thread_local Scratch memory;
     const std::int64_t r = rows[static_cast<std::size_t>(i)];
-    quantize(x.row(r), quantized, r, rest, i, memory.get(x.cols));
+    quantize(x.row(r), c.data(), quantized, r, rest, i, memory.get(x.cols));
   });
 }
 
-void rotate_rows(ConstMatrix x, Matrix y, ThreadPool& pool) {
-  const auto rotate = HWY_DYNAMIC_DISPATCH(rotate);
-  for_rows(x.rows, x.cols, pool, [&](std::int64_t r) { rotate(x.row(r), x.cols, y.row(r)); });
+void rotate_row(const float* x, std::int64_t cols, float* y) {
+  HWY_DYNAMIC_DISPATCH(rotate)(x, nullptr, cols, y);
 }
 
-void quantize_weight(const Weight& weight, const Int8Feedback& feedback, const Int8WeightMemory& to,
-                     ThreadPool& pool) {
+void rotate_rows(ConstMatrix x, const std::vector<float>& center, Matrix y, ThreadPool& pool) {
   const auto rotate = HWY_DYNAMIC_DISPATCH(rotate);
-  std::vector<FeedbackBlock> blocks;
-  if (!feedback.factors.empty()) blocks = feedback_blocks(weight.in_features);
-  const std::int64_t in = weight.in_features, stride = round_up(in, kInt8GroupInputs);
-  const auto order = static_cast<float>(hadamard_order(in));
-  const std::int64_t panels = ceil_div(weight.out_features, kInt8PanelChannels);
-  pool.parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end, int) {
-    std::vector<float> channel(static_cast<std::size_t>(in)), rotated(channel.size());
-    std::vector<std::int8_t> values(static_cast<std::size_t>(kInt8PanelChannels * stride));
-    for (std::int64_t p = begin; p < end; ++p) {
-      const std::int64_t first = p * kInt8PanelChannels;
-      const std::int64_t count = std::min(kInt8PanelChannels, weight.out_features - first);
-      for (std::int64_t i = 0; i < count; ++i) {
-        load_row(weight, first + i, channel.data());
-        rotate(channel.data(), in, rotated.data());
-        const ChannelEnds ends =
-            round_channel(rotated, feedback, blocks, values.data() + i * stride);
-        to.scales[first + i] = ends.scale / order;
-        to.sums[first + i] = ends.sum;
-      }
-      pack_panel(values.data(), stride, count, to.packed + first * stride);
-    }
-  });
+  const float* from = center.empty() ? nullptr : center.data();
+  for_rows(x.rows, x.cols, pool, [&](std::int64_t r) { rotate(x.row(r), from, x.cols, y.row(r)); });
 }
 
 }  // namespace laurel::kernels

@@ -21,18 +21,33 @@ using namespace testing;
 constexpr auto kNo = Accumulate::kNo;
 constexpr auto kYes = Accumulate::kYes;
 
+Int8Weight without_offsets(Int8Weight weight) {
+  weight.offsets = nullptr;
+  return weight;
+}
+
+// Of rows that count alike.
+Int8Calibration calibrate(ConstMatrix x, ThreadPool& pool) {
+  return int8_calibration(x, std::vector<float>(static_cast<std::size_t>(x.rows), 1.0f), pool);
+}
+
+std::vector<float> or_zeros(std::vector<float> center, std::int64_t cols) {
+  center.resize(static_cast<std::size_t>(cols));
+  return center;
+}
+
 // A quantized matrix with its own memory, of rows further apart than needed.
 class Quantized {
  public:
-  Quantized(ConstMatrix x, ThreadPool& pool) {
+  Quantized(ConstMatrix x, ThreadPool& pool, const std::vector<float>& center = {}) {
     reserve(x.rows, x.cols);
-    quantize_rows(x, view_, pool);
+    quantize_rows(x, or_zeros(center, x.cols).data(), view_, pool);
   }
   // The rest of some rows.
   Quantized(ConstMatrix x, const std::vector<std::int32_t>& rows, const Int8Matrix& quantized,
-            ThreadPool& pool) {
+            ThreadPool& pool, const std::vector<float>& center = {}) {
     reserve(static_cast<std::int64_t>(rows.size()), x.cols);
-    quantize_rest(x, rows, quantized, view_, pool);
+    quantize_rest(x, or_zeros(center, x.cols).data(), rows, quantized, view_, pool);
   }
   const Int8Matrix& view() const { return view_; }
 
@@ -58,25 +73,36 @@ class Quantized {
 // A packed weight with its own memory, at an odd address.
 class Packed {
  public:
-  Packed(const Grid2& w, ThreadPool& pool, const Int8Feedback& feedback = {})
-      : Packed(Stored(w.values(), DType::kF32, 1).weight(w.rows(), w.cols()), pool, feedback) {}
-  Packed(const Weight& weight, ThreadPool& pool, const Int8Feedback& feedback = {}) {
+  Packed(const Grid2& w, ThreadPool& pool, const Int8Calibration& calibration = {})
+      : Packed(Stored(w.values(), DType::kF32, 1).weight(w.rows(), w.cols()), pool, calibration) {}
+  Packed(const Weight& weight, ThreadPool& pool, const Int8Calibration& calibration = {})
+      : center_(or_zeros(calibration.center, weight.in_features)) {
     const std::int64_t out = weight.out_features, in = weight.in_features;
     bytes_.resize(static_cast<std::size_t>(packed_int8_bytes(out, in) + 1));
     scales_.resize(static_cast<std::size_t>(out));
     sums_.resize(scales_.size());
-    weight_ = {bytes_.data() + 1, scales_.data(), sums_.data(), out};
-    quantize_weight(weight, feedback, {bytes_.data() + 1, scales_.data(), sums_.data()}, pool);
+    offsets_.resize(scales_.size());
+    weight_ = {bytes_.data() + 1, scales_.data(),  sums_.data(),
+               center_.data(),    offsets_.data(), out};
+    rest_bytes_.resize(bytes_.size());
+    rest_scales_.resize(scales_.size());
+    rest_sums_.resize(scales_.size());
+    rest_ = {rest_bytes_.data(), rest_scales_.data(), rest_sums_.data(), nullptr, nullptr, out};
+    quantize_weight(weight, calibration,
+                    {bytes_.data() + 1, scales_.data(), sums_.data(), offsets_.data()},
+                    {rest_bytes_.data(), rest_scales_.data(), rest_sums_.data()}, pool);
   }
+  const Int8Weight& rest() const { return rest_; }
   const Int8Weight& weight() const { return weight_; }
   float weight_scale(std::int64_t n) const { return scales_[static_cast<std::size_t>(n)]; }
   std::int32_t weight_sum(std::int64_t n) const { return sums_[static_cast<std::size_t>(n)]; }
 
  private:
-  std::vector<std::int8_t> bytes_;
-  std::vector<float> scales_;
-  std::vector<std::int32_t> sums_;
-  Int8Weight weight_;
+  std::vector<std::int8_t> bytes_, rest_bytes_;
+  std::vector<float> scales_, rest_scales_;
+  std::vector<std::int32_t> sums_, rest_sums_;
+  std::vector<float> center_, offsets_;
+  Int8Weight weight_, rest_;
 };
 
 std::uint32_t bits(float value) { return std::bit_cast<std::uint32_t>(value); }
@@ -102,13 +128,15 @@ TEST(Int8Quantization, EqualsTheReference) {
   std::mt19937 rng(1);
   for (const std::int64_t cols : {1, 3, 4, 7, 16, 32, 63, 64, 65, 100, 136, 512, 576, 1536, 1792}) {
     Grid2 x = Grid2::random(9, cols, 2, rng, 5);
-    const reference::Int8Rows want = reference::quantize_rows(x.view());
-    for_each_isa([&](const std::string&) {
-      for (const int threads : {1, 3}) {
-        ThreadPool pool(threads);
-        expect_rows(Quantized(x.view(), pool).view(), want);
-      }
-    });
+    for (const std::vector<float>& center : {std::vector<float>(), random_values(cols, rng)}) {
+      const reference::Int8Rows want = reference::quantize_rows(x.view(), center);
+      for_each_isa([&](const std::string&) {
+        for (const int threads : {1, 3}) {
+          ThreadPool pool(threads);
+          expect_rows(Quantized(x.view(), pool, center).view(), want);
+        }
+      });
+    }
   }
 }
 
@@ -421,16 +449,18 @@ TEST(Int8Feedback, MakesTheErrorsOfWeightsThatGoTogetherSmaller) {
     Grid2 x = mixed_rows(40, in, mixing, rng), w = Grid2::random(32, in, 0, rng);
     std::vector<std::int32_t> rows(40);
     std::iota(rows.begin(), rows.end(), 0);
-    const Quantized quantized(x.view(), pool), rest(x.view(), rows, quantized.view(), pool);
     double errors[2];
     for (const bool with : {false, true}) {
-      const Packed packed(w, pool, with ? int8_feedback(text.view(), pool) : Int8Feedback{});
+      const Int8Calibration calibration = with ? calibrate(text.view(), pool) : Int8Calibration{};
+      const Quantized quantized(x.view(), pool, calibration.center);
+      const Quantized rest(x.view(), rows, quantized.view(), pool, calibration.center);
+      const Packed packed(w, pool, calibration);
       Grid2 y(40, 32);
       int8_linear(quantized.view(), packed.weight(), {}, y.view(), kNo, pool);
-      int8_linear(rest.view(), packed.weight(), {}, y.view(), kYes, pool);
+      int8_linear(rest.view(), without_offsets(packed.weight()), {}, y.view(), kYes, pool);
       errors[with ? 1 : 0] = relative_error(y, x, w, pool);
     }
-    EXPECT_LT(3 * errors[1], errors[0]) << in << " inputs";
+    EXPECT_LT(2 * errors[1], errors[0]) << in << " inputs";
   }
 }
 
@@ -440,17 +470,18 @@ TEST(Int8Feedback, PairsOfWeightsKeepTheirBound) {
   ThreadPool pool(1);
   for (const std::int64_t in : {48, 601}) {  // blocks of even and odd sizes
     Grid2 text = mixed_rows(4 * in, in, mixing, rng), w = Grid2::random(64, in, 0, rng);
-    const Packed packed(w, pool, int8_feedback(text.view(), pool));
-    int largest = 0;
-    for (std::int64_t n = 0; n < 64; ++n) {
-      for (std::int64_t k = 0; k + 1 < in; k += 2) {
-        largest =
-            std::max(largest, std::abs(reference::int8_element(packed.weight(), in, n, k) +
-                                       reference::int8_element(packed.weight(), in, n, k + 1)));
+    const Packed packed(w, pool, calibrate(text.view(), pool));
+    for (const Int8Weight& weight : {packed.weight(), packed.rest()}) {
+      int largest = 0;
+      for (std::int64_t n = 0; n < 64; ++n) {
+        for (std::int64_t k = 0; k + 1 < in; k += 2) {
+          largest = std::max(largest, std::abs(reference::int8_element(weight, in, n, k) +
+                                               reference::int8_element(weight, in, n, k + 1)));
+        }
       }
+      EXPECT_LE(largest, kMaxInt8Pair);
+      EXPECT_GT(largest, 100);
     }
-    EXPECT_LE(largest, kMaxInt8Pair);
-    EXPECT_GT(largest, 100);
   }
 }
 
@@ -459,11 +490,11 @@ TEST(Int8Feedback, IsTheSameForAnyNumberOfThreadsAndInstructionSet) {
   Grid2 text = mixed_rows(1200, 300, mixing, rng), w = Grid2::random(20, 300, 0, rng);
   ThreadPool one(1);
   select_isa("avx2");
-  const Packed want(w, one, int8_feedback(text.view(), one));
+  const Packed want(w, one, calibrate(text.view(), one));
   for_each_isa([&](const std::string& isa) {
     if (!isa.starts_with("avx")) return;  // sums of products fuse
     ThreadPool pool(3);
-    const Packed got(w, pool, int8_feedback(text.view(), pool));
+    const Packed got(w, pool, calibrate(text.view(), pool));
     const auto size = static_cast<std::size_t>(packed_int8_bytes(20, 300));
     EXPECT_EQ(std::memcmp(got.weight().packed, want.weight().packed, size), 0) << isa;
   });
@@ -473,14 +504,86 @@ TEST(Int8Feedback, NeedsFiniteRowsAndEnoughOfThem) {
   std::mt19937 rng(11);
   ThreadPool pool(1);
   Grid2 x = Grid2::random(128, 32, 0, rng);
-  EXPECT_EQ(int8_feedback(x.view(), pool).factors.size(), 32u * 32u);
-  EXPECT_TRUE(int8_feedback({x.view().data, 127, 32, x.view().stride}, pool).factors.empty());
+  EXPECT_EQ(calibrate(x.view(), pool).factors.size(), 32u * 32u);
+  EXPECT_TRUE(calibrate({x.view().data, 15, 32, x.view().stride}, pool).factors.empty());
   x.at(7, 8) = std::numeric_limits<float>::infinity();
-  EXPECT_TRUE(int8_feedback(x.view(), pool).factors.empty());
+  EXPECT_TRUE(calibrate(x.view(), pool).factors.empty());
   Grid2 zero(128, 32), w = Grid2::random(16, 32, 0, rng);
   for (std::int64_t r = 0; r < 128; ++r) std::fill_n(&zero.at(r, 0), 32, 0.0f);
-  const Packed plain(w, pool), fed(w, pool, int8_feedback(zero.view(), pool));
+  const Packed plain(w, pool), fed(w, pool, calibrate(zero.view(), pool));
   EXPECT_EQ(std::memcmp(plain.weight().packed, fed.weight().packed, 16 * 32), 0);
+}
+
+// Weights and activations of sixteen bits: nearly exact.
+TEST(Int8Feedback, TheRestMakesWeightsOfSixteenBits) {
+  for (const std::int64_t in : {7, 48, 600}) {
+    std::mt19937 rng(14), mixing(6);
+    ThreadPool pool(2);
+    Grid2 text = mixed_rows(4 * in, in, mixing, rng), w = Grid2::random(40, in, 0, rng);
+    Grid2 x = Grid2::random(20, in, 0, rng), y(20, 40);
+    std::fill_n(&w.at(5, 0), in, 0.0f);
+    const Int8Calibration calibration = calibrate(text.view(), pool);
+    const Packed packed(w, pool, calibration);
+    std::vector<std::int32_t> rows(20);
+    std::iota(rows.begin(), rows.end(), 0);
+    const Quantized quantized(x.view(), pool, calibration.center);
+    const Quantized rest(x.view(), rows, quantized.view(), pool, calibration.center);
+    int8_linear(quantized.view(), packed.weight(), {}, y.view(), kNo, pool);
+    const double of_eight_bits = relative_error(y, x, w, pool);
+    int8_linear(rest.view(), without_offsets(packed.weight()), {}, y.view(), kYes, pool);
+    int8_linear(quantized.view(), packed.rest(), {}, y.view(), kYes, pool);
+    EXPECT_LT(20 * relative_error(y, x, w, pool), of_eight_bits) << in << " inputs";
+  }
+}
+
+// What all rows have in common costs no steps of theirs.
+TEST(Int8Calibration, TheCenterOfRowsIsExact) {
+  for (const std::int64_t in : {33, 576}) {
+    std::mt19937 rng(15);
+    ThreadPool pool(1);
+    const std::vector<float> common = random_values(in, rng);
+    Grid2 text = Grid2::random(64, in, 0, rng), w = Grid2::random(32, in, 0, rng);
+    Grid2 x = Grid2::random(16, in, 0, rng), y(16, 32);
+    for (Grid2* rows : {&text, &x}) {
+      for (std::int64_t r = 0; r < rows->rows(); ++r) {
+        for (std::int64_t k = 0; k < in; ++k)
+          rows->at(r, k) = 0.05f * rows->at(r, k) + 3 * common[static_cast<std::size_t>(k)];
+      }
+    }
+    double errors[2];
+    for (const bool with : {false, true}) {
+      Int8Calibration calibration;
+      if (with) calibration.center = calibrate(text.view(), pool).center;
+      const Packed packed(w, pool, calibration);
+      const Quantized quantized(x.view(), pool, calibration.center);
+      int8_linear(quantized.view(), packed.weight(), {}, y.view(), kNo, pool);
+      errors[with ? 1 : 0] = relative_error(y, x, w, pool);
+    }
+    EXPECT_LT(10 * errors[1], errors[0]) << in << " inputs";
+  }
+}
+
+// Rows that count more have less of the error.
+TEST(Int8Calibration, WeightsOfRowsSayWhichErrorsCount) {
+  std::mt19937 rng(16), mixing(7);
+  ThreadPool pool(1);
+  const std::int64_t in = 96;
+  Grid2 text = mixed_rows(400, in, mixing, rng), w = Grid2::random(32, in, 0, rng), y(2, 32);
+  Grid2 few = Grid2::random(2, in, 0, rng);
+  for (std::int64_t r = 0; r < 2; ++r) std::copy_n(&few.at(r, 0), in, &text.at(r, 0));
+  double errors[2];
+  for (const bool heavy : {false, true}) {
+    std::vector<float> weights(400, 1.0f);
+    if (heavy) weights[0] = weights[1] = 200;
+    const Int8Calibration calibration = int8_calibration(text.view(), weights, pool);
+    const Packed packed(w, pool, calibration);
+    const Quantized quantized(few.view(), pool, calibration.center);
+    const Quantized rest(few.view(), {0, 1}, quantized.view(), pool, calibration.center);
+    int8_linear(quantized.view(), packed.weight(), {}, y.view(), kNo, pool);
+    int8_linear(rest.view(), without_offsets(packed.weight()), {}, y.view(), kYes, pool);
+    errors[heavy ? 1 : 0] = relative_error(y, few, w, pool);
+  }
+  EXPECT_LT(2 * errors[1], errors[0]);
 }
 
 TEST(Int8Quantization, TheRestMakesRowsOfSixteenBits) {

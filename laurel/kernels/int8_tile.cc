@@ -200,6 +200,7 @@ void finish_row(const Int8RowEnd& row) {
     const auto sum = hn::Sub(hn::LoadU(di, row.sums + i), zero);
     const auto scale = hn::Mul(hn::Set(d, row.row_scale), hn::LoadU(d, row.scales + i));
     auto v = hn::Mul(hn::ConvertTo(d, sum), scale);
+    if (row.offsets != nullptr) v = hn::Add(v, hn::LoadU(d, row.offsets + i));
     if (row.bias != nullptr) v = hn::Add(v, hn::LoadU(d, row.bias + i));
     if (row.add) v = hn::Add(v, hn::LoadU(d, row.y + i));
     hn::StoreU(v, d, row.y + i);
@@ -210,6 +211,7 @@ void finish_row(const Int8RowEnd& row) {
         static_cast<std::uint32_t>(row.zero_point) * static_cast<std::uint32_t>(row.weight_sums[i]);
     const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(row.sums[i]) - zero);
     float v = static_cast<float>(sum) * (row.row_scale * row.scales[i]);
+    if (row.offsets != nullptr) v += row.offsets[i];
     if (row.bias != nullptr) v += row.bias[i];
     if (row.add) v += row.y[i];
     row.y[i] = v;

@@ -28,10 +28,12 @@ std::vector<float> rotated(const float* x, std::int64_t cols) {
 
 }  // namespace
 
-Int8Rows quantize_rows(ConstMatrix x) {
+Int8Rows quantize_rows(ConstMatrix x, const std::vector<float>& center) {
   Int8Rows rows;
   for (std::int64_t r = 0; r < x.rows; ++r) {
-    const std::vector<float> row = rotated(x.row(r), x.cols);
+    std::vector<float> row(x.row(r), x.row(r) + x.cols);
+    for (std::size_t k = 0; k < center.size(); ++k) row[k] -= center[k];
+    row = rotated(row.data(), x.cols);
     float low = 0, high = 0;
     bool finite = true;
     for (const float value : row) {
@@ -99,6 +101,7 @@ std::vector<float> int8_linear(const Int8Rows& x, const Int8Weight& weight,
                int8_element(weight, in, n, k);
       float v = static_cast<float>(sum) * (x.scales[static_cast<std::size_t>(r)] *
                                            load_element(weight.scales, DType::kF32, n));
+      if (weight.offsets != nullptr) v += load_element(weight.offsets, DType::kF32, n);
       if (bias.data != nullptr) v += load_element(bias.data, bias.dtype, n);
       if (accumulate == Accumulate::kYes) v += old.row(r)[n];
       y.push_back(v);

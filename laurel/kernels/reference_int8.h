@@ -14,7 +14,8 @@ struct Int8Rows {
   std::vector<int> zero_points;  // [rows]
   std::vector<float> scales;     // [rows]
 };
-Int8Rows quantize_rows(ConstMatrix x);
+// center: [cols], or empty for 0.
+Int8Rows quantize_rows(ConstMatrix x, const std::vector<float>& center = {});
 
 // A weight rounded to the nearest, without feedback.
 struct Int8Channels {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <vector>
 
 #include "laurel/kernels/backward.h"
 
@@ -68,37 +70,73 @@ kernels::Int8Matrix int8_matrix(std::int64_t rows, std::int64_t cols, Arena& are
   return quantized;
 }
 
-}  // namespace
-
-const kernels::Int8Matrix& LinearInput::quantized() const {
-  if (quantized_.values == nullptr) {
-    quantized_ = int8_matrix(x_.rows, x_.cols, context_.scratch);
-    kernels::quantize_rows(x_, quantized_, context_.pool);
+void copy_int8_rows(const kernels::Int8Matrix& x, std::span<const std::int32_t> rows,
+                    const kernels::Int8Matrix& y) {
+  for (std::int64_t i = 0; i < y.rows; ++i) {
+    const std::int64_t r = rows[static_cast<std::size_t>(i)];
+    std::copy_n(x.values + r * x.stride, x.stride, y.values + i * y.stride);
+    y.scales[i] = x.scales[r];
+    y.zero_points[i] = x.zero_points[r];
   }
-  return quantized_;
 }
 
-const kernels::Int8Matrix& LinearInput::rest() const {
-  if (rest_.values == nullptr) {
-    const auto count = static_cast<std::int64_t>(score_rows_.size());
-    rest_ = int8_matrix(count, x_.cols, context_.scratch);
-    kernels::quantize_rest(x_, score_rows_, quantized(), rest_, context_.pool);
+}  // namespace
+
+void LinearInput::reserve() const {
+  const auto num_fine_rows = static_cast<std::int64_t>(fine_rows_.size());
+  const auto matrix = [&](std::int64_t rows) {
+    return int8_matrix(rows, x_.cols, context_.scratch);
+  };
+  quantized_.all = matrix(x_.rows);
+  quantized_.rest_of_all = matrix(bits_ == Int8Input::kAllRows ? x_.rows : 0);
+  quantized_.fine = matrix(num_fine_rows);
+  quantized_.rest = matrix(num_fine_rows);
+}
+
+const LinearInput::Quantized& LinearInput::quantized(const void* center) const {
+  const auto bytes = static_cast<std::size_t>(x_.cols) * sizeof(float);
+  if (center_ != nullptr && (center == center_ || std::memcmp(center, center_, bytes) == 0))
+    return quantized_;
+  if (center_ == nullptr) reserve();
+  center_ = center;
+  const Quantized& q = quantized_;
+  kernels::quantize_rows(x_, center, q.all, context_.pool);
+  copy_int8_rows(q.all, fine_rows_, q.fine);
+  if (bits_ == Int8Input::kAllRows) {
+    std::vector<std::int32_t> rows(static_cast<std::size_t>(x_.rows));
+    std::iota(rows.begin(), rows.end(), 0);
+    kernels::quantize_rest(x_, center, rows, q.all, q.rest_of_all, context_.pool);
+    copy_int8_rows(q.rest_of_all, fine_rows_, q.rest);
+  } else {
+    kernels::quantize_rest(x_, center, fine_rows_, q.all, q.rest, context_.pool);
   }
-  return rest_;
+  return quantized_;
 }
 
 namespace {
 
 void int8_linear(const PassContext& context, const LinearInput& x, const Linear& parameters,
-                 Matrix y, Accumulate accumulate) {
-  kernels::int8_linear(x.quantized(), parameters.int8, parameters.bias, y, accumulate,
-                       context.pool);
-  if (x.score_rows().empty()) return;
-  const kernels::Int8Matrix& rest = x.rest();
+                 Matrix y, Accumulate accumulate, Int8Input bits) {
+  const kernels::Int8Weight& weight = parameters.int8;
+  kernels::Int8Weight no_offsets = weight;
+  no_offsets.offsets = nullptr;
+  const LinearInput::Quantized& q = x.quantized(weight.center);
+  kernels::int8_linear(q.all, weight, parameters.bias, y, accumulate, context.pool);
+  if (bits == Int8Input::kAllRows)
+    kernels::int8_linear(q.rest_of_all, no_offsets, {}, y, Accumulate::kYes, context.pool);
+  if (x.fine_rows().empty()) return;
   const ArenaScope scope(context.scratch);
-  const Matrix more = context.scratch.matrix(rest.rows, y.cols);
-  kernels::int8_linear(rest, parameters.int8, {}, more, Accumulate::kNo, context.pool);
-  kernels::scatter_add_rows(more, x.score_rows(), y, context.pool);
+  const Matrix more = context.scratch.matrix(q.fine.rows, y.cols);
+  Accumulate also = Accumulate::kNo;
+  if (bits == Int8Input::kFineRows) {
+    kernels::int8_linear(q.rest, no_offsets, {}, more, also, context.pool);
+    also = Accumulate::kYes;
+  }
+  if (parameters.int8_rest.packed != nullptr) {
+    kernels::int8_linear(q.fine, parameters.int8_rest, {}, more, also, context.pool);
+    also = Accumulate::kYes;
+  }
+  if (also == Accumulate::kYes) kernels::scatter_add_rows(more, x.fine_rows(), y, context.pool);
 }
 
 }  // namespace
@@ -110,11 +148,11 @@ void linear(const PassContext& context, ConstMatrix x, const Linear& parameters,
 }
 
 void linear(const PassContext& context, const LinearInput& input, const Linear& parameters,
-            Matrix y, Accumulate accumulate) {
+            Matrix y, Accumulate accumulate, Int8Input bits) {
   const ConstMatrix x = input.values();
-  if (context.observer != nullptr) context.observer->see(context, x, parameters);
+  if (context.observer != nullptr) context.observer->see(context, x, parameters, bits);
   if (parameters.int8.packed != nullptr) {
-    int8_linear(context, input, parameters, y, accumulate);
+    int8_linear(context, input, parameters, y, accumulate, bits);
   } else {
     kernels::linear(x, parameters.weight, parameters.bias, y, accumulate, context.pool);
   }
@@ -151,23 +189,25 @@ void BlockForward::project(const BlockValues& values) const {
   const ArenaScope scope(context_.scratch);
   const Matrix normed = context_.scratch.matrix(values.x.rows, values.x.cols);
   norm(context_, values.x, layer_.input_norm, normed);
-  const LinearInput input(context_, normed, context_.layout.all.score_rows);
-  linear(context_, input, layer_.k, values.k);
+  // All later rows read keys and values, which are a small part of the work.
+  constexpr Int8Input kBits = Int8Input::kAllRows;
+  const LinearInput input(context_, normed, context_.layout.all.fine_rows, kBits);
+  linear(context_, input, layer_.k, values.k, Accumulate::kNo, kBits);
   rotate(context_, values.k, context_.config.num_kv_heads, context_.layout.all.positions);
-  linear(context_, input, layer_.v, values.v);
+  linear(context_, input, layer_.v, values.v, Accumulate::kNo, kBits);
   if (queries_.all) {
     linear(context_, input, layer_.q, values.q);
   } else {
     const Matrix query_input = context_.scratch.matrix(queries_.count(), values.x.cols);
     kernels::gather_rows(normed, queries_.rows, query_input, context_.pool);
-    linear(context_, LinearInput(context_, query_input, queries_.score_rows), layer_.q, values.q);
+    linear(context_, LinearInput(context_, query_input, queries_.fine_rows), layer_.q, values.q);
   }
   rotate(context_, values.q, context_.config.num_heads, queries_.positions);
 }
 
 void BlockForward::add_linear(ConstMatrix x, const Linear& parameters, Matrix y) const {
   const ArenaScope scope(context_.scratch);
-  linear(context_, LinearInput(context_, x, queries_.score_rows), parameters, y, Accumulate::kYes);
+  linear(context_, LinearInput(context_, x, queries_.fine_rows), parameters, y, Accumulate::kYes);
 }
 
 void BlockForward::attend(const BlockValues& values) const {
@@ -195,7 +235,7 @@ void BlockForward::open_mlp(const BlockValues& values) const {
   const ArenaScope scope(context_.scratch);
   const Matrix normed = context_.scratch.matrix(values.x_mid.rows, values.x_mid.cols);
   norm(context_, values.x_mid, layer_.post_attention_norm, normed);
-  const LinearInput input(context_, normed, queries_.score_rows);
+  const LinearInput input(context_, normed, queries_.fine_rows);
   linear(context_, input, layer_.gate, values.gate);
   linear(context_, input, layer_.up, values.up);
 }

@@ -16,11 +16,18 @@ namespace laurel::model {
 
 struct PassContext;
 
+// How exactly an int8 layer takes its input.
+enum class Int8Input {
+  kFineRows,  // fine rows (pack_layout.h) with sixteen bits, the others with eight
+  kAllRows,   // all rows with sixteen bits
+};
+
 // Told of every linear layer of a pass and its input, before it is computed.
 class LinearObserver {
  public:
   virtual ~LinearObserver() = default;
-  virtual void see(const PassContext& context, kernels::ConstMatrix x, const Linear& linear) = 0;
+  virtual void see(const PassContext& context, kernels::ConstMatrix x, const Linear& linear,
+                   Int8Input bits) = 0;
 };
 
 // What every step of a pass over a pack works with. `scratch` is left as it was found.
@@ -83,31 +90,43 @@ class BlockForward {
   const QueryRows& queries_;
 };
 
-// What linear layers take, quantized once for all of them that are int8. Rows that score points
-// read, a few of many on which the rewards depend most, are then of sixteen bits.
+// What linear layers take, quantized once for all of them that are int8.
 class LinearInput {
  public:
-  // The memory of the quantized form is taken from the context's scratch, for good.
+  // The memory of the quantized form is taken from the context's scratch, for good. Layers that ask
+  // for Int8Input::kAllRows must find it here.
   LinearInput(const PassContext& context, kernels::ConstMatrix x,
-              std::span<const std::int32_t> score_rows = {})
-      : context_(context), x_(x), score_rows_(score_rows) {}
+              std::span<const std::int32_t> fine_rows = {}, Int8Input bits = Int8Input::kFineRows)
+      : context_(context), x_(x), fine_rows_(fine_rows), bits_(bits) {}
   const kernels::ConstMatrix& values() const { return x_; }
-  std::span<const std::int32_t> score_rows() const { return score_rows_; }
-  const kernels::Int8Matrix& quantized() const;
-  const kernels::Int8Matrix& rest() const;  // [score rows] what quantized() left of them
+  std::span<const std::int32_t> fine_rows() const { return fine_rows_; }
+
+  // About the center of a layer. Valid until asked for another center.
+  struct Quantized {
+    kernels::Int8Matrix all;
+    kernels::Int8Matrix rest_of_all;  // what that leaves; only with Int8Input::kAllRows
+    kernels::Int8Matrix fine;         // of `all`, the fine rows
+    kernels::Int8Matrix rest;         // what they leave
+  };
+  const Quantized& quantized(const void* center) const;
 
  private:
+  void reserve() const;
+
   const PassContext& context_;
   kernels::ConstMatrix x_;
-  std::span<const std::int32_t> score_rows_;
-  mutable kernels::Int8Matrix quantized_, rest_;
+  std::span<const std::int32_t> fine_rows_;
+  Int8Input bits_;
+  mutable const void* center_ = nullptr;  // null until something is quantized
+  mutable Quantized quantized_;
 };
 
 // The operations, with rounding and low-rank adapters.
 void norm(const PassContext& context, kernels::ConstMatrix x,
           const kernels::VectorParameter& weight, kernels::Matrix y);
 void linear(const PassContext& context, const LinearInput& x, const Linear& parameters,
-            kernels::Matrix y, kernels::Accumulate accumulate = kernels::Accumulate::kNo);
+            kernels::Matrix y, kernels::Accumulate accumulate = kernels::Accumulate::kNo,
+            Int8Input bits = Int8Input::kFineRows);
 void linear(const PassContext& context, kernels::ConstMatrix x, const Linear& parameters,
             kernels::Matrix y, kernels::Accumulate accumulate = kernels::Accumulate::kNo);
 void round_values(const PassContext& context, kernels::Matrix x);

@@ -54,7 +54,7 @@ struct ModelConfig {
 
 // How config.json marks a checkpoint whose linear layers are stored as int8 (int8_pack.h).
 inline constexpr std::string_view kInt8Method = "laurel-int8";
-inline constexpr std::int64_t kInt8PackVersion = 3;
+inline constexpr std::int64_t kInt8PackVersion = 4;
 
 // Parses config.json. Throws UserError naming the key for what is missing, out of range or not
 // supported, and for an architecture that is not in the family table. A language model's config

@@ -66,6 +66,7 @@ struct Linear {
   std::string name;               // its role, "model.layers.0.mlp.up_proj"
   kernels::Weight weight;         // data is null where the weight is int8
   kernels::Int8Weight int8;       // for inference; packed is null where it is not
+  kernels::Int8Weight int8_rest;  // what int8 leaves, for fine rows; packed is null for none
   kernels::VectorParameter bias;  // data is null where there is none
   Lora lora;
 };

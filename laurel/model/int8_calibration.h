@@ -11,17 +11,20 @@
 
 namespace laurel::model {
 
-// Layers whose relative error (Int8Choice) exceeds this stay in float, unless the caller says
-// otherwise.
-inline constexpr double kMaxInt8Error = 0.0125;
+struct Int8Rule {
+  // Layers whose relative error (Int8Choice) exceeds this stay in float.
+  double max_error = 0.02;
+  // Weights of fine rows (pack_layout.h) are of sixteen bits: twice the memory.
+  bool has_rest = true;
+};
 
 using OnLinear = std::function<void(std::int64_t done)>;
 
 // Runs the model in float over the text. The inputs of each linear layer of the decoder there give
-// the feedback for rounding its weights; with that, layers whose relative error exceeds max_error
-// stay in float. The same text gives the same plan. on_linear is told how many linear layers are
-// done. Throws UserError if the model's weights are int8 already.
-Int8Plan plan_int8(const RewardModel& model, const packing::Pack& text, double max_error,
+// its calibration (kernels/int8.h); with that, layers are judged by the rule. The same text gives
+// the same plan. on_linear is told how many linear layers are done. Throws UserError if the model's
+// weights are int8 already.
+Int8Plan plan_int8(const RewardModel& model, const packing::Pack& text, const Int8Rule& rule,
                    ThreadPool& pool, const OnLinear& on_linear = {});
 
 }  // namespace laurel::model

@@ -13,6 +13,11 @@ constexpr std::string_view kWeight = ".weight";
 constexpr std::string_view kPacked = ".int8_weight";
 constexpr std::string_view kScale = ".int8_scale";
 constexpr std::string_view kSum = ".int8_sum";
+constexpr std::string_view kCenter = ".int8_center";
+constexpr std::string_view kOffset = ".int8_offset";
+constexpr std::string_view kRestPacked = ".int8_rest_weight";
+constexpr std::string_view kRestScale = ".int8_rest_scale";
+constexpr std::string_view kRestSum = ".int8_rest_sum";
 
 std::string with(std::string_view layer, std::string_view suffix) {
   return std::string(layer) + std::string(suffix);
@@ -30,12 +35,18 @@ std::string_view linear_layer_of(const ExpectedTensor& tensor) {
   return std::string_view(tensor.name).substr(0, tensor.name.size() - kWeight.size());
 }
 
-void add_int8_form(const ExpectedTensor& weight, std::string_view name,
+void add_int8_form(const ExpectedTensor& weight, std::string_view name, bool has_rest,
                    std::vector<ExpectedTensor>& list) {
   const std::int64_t out = weight.shape[0], in = weight.shape[1];
   list.push_back({with(name, kPacked), packed_shape(out, in), weight.layer, DType::kI8});
   list.push_back({with(name, kScale), {out}, weight.layer, DType::kF32});
   list.push_back({with(name, kSum), {out}, weight.layer, DType::kI32});
+  list.push_back({with(name, kCenter), {in}, weight.layer, DType::kF32});
+  list.push_back({with(name, kOffset), {out}, weight.layer, DType::kF32});
+  if (!has_rest) return;
+  list.push_back({with(name, kRestPacked), packed_shape(out, in), weight.layer, DType::kI8});
+  list.push_back({with(name, kRestScale), {out}, weight.layer, DType::kF32});
+  list.push_back({with(name, kRestSum), {out}, weight.layer, DType::kI32});
 }
 
 // --- Writing ---
@@ -64,14 +75,14 @@ class LastQuantized {
  public:
   explicit LastQuantized(ThreadPool& pool) : pool_(pool) {}
 
-  const Int8Copies& get(const Linear& linear, const Int8Choice& choice) {
+  const Int8Copy& get(const Linear& linear, const Int8Choice& choice) {
     if (linear_ != &linear) {
-      copies_ = {};
+      copies_.clear();
       Linear copy = linear;
       quantize_linear(copy, choice, copies_, pool_);
       linear_ = &linear;
     }
-    return copies_;
+    return copies_.front();
   }
 
  private:
@@ -82,19 +93,24 @@ class LastQuantized {
 
 void add_int8_tensors(const std::string& name, const Linear& linear, const Int8Choice& choice,
                       LastQuantized& last, std::vector<TensorToWrite>& tensors) {
-  const auto quantized = [&linear, &choice, &last]() -> const Int8Copies& {
-    return last.get(linear, choice);
+  const auto add = [&](std::string_view suffix, DType dtype, std::vector<std::int64_t> shape,
+                       const auto& part, const auto& member) {
+    tensors.push_back({with(name, suffix), dtype, std::move(shape),
+                       [&linear, &choice, &last, part, member](const ByteSink& sink) {
+                         pass(last.get(linear, choice).*part.*member, sink);
+                       }});
   };
   const std::int64_t out = linear.weight.out_features, in = linear.weight.in_features;
-  tensors.push_back(
-      {with(name, kPacked), DType::kI8, packed_shape(out, in),
-       [quantized](const ByteSink& sink) { pass(quantized().packed.front(), sink); }});
-  tensors.push_back({with(name, kScale), DType::kF32, {out}, [quantized](const ByteSink& sink) {
-                       pass(quantized().scales.front(), sink);
-                     }});
-  tensors.push_back({with(name, kSum), DType::kI32, {out}, [quantized](const ByteSink& sink) {
-                       pass(quantized().sums.front(), sink);
-                     }});
+  const std::vector<std::int64_t> shape = packed_shape(out, in);
+  add(kPacked, DType::kI8, shape, &Int8Copy::weight, &Int8Tensors::packed);
+  add(kScale, DType::kF32, {out}, &Int8Copy::weight, &Int8Tensors::scales);
+  add(kSum, DType::kI32, {out}, &Int8Copy::weight, &Int8Tensors::sums);
+  add(kCenter, DType::kF32, {in}, &Int8Copy::weight, &Int8Tensors::center);
+  add(kOffset, DType::kF32, {out}, &Int8Copy::weight, &Int8Tensors::offsets);
+  if (!choice.has_rest) return;
+  add(kRestPacked, DType::kI8, shape, &Int8Copy::rest, &Int8Tensors::packed);
+  add(kRestScale, DType::kF32, {out}, &Int8Copy::rest, &Int8Tensors::scales);
+  add(kRestSum, DType::kI32, {out}, &Int8Copy::rest, &Int8Tensors::sums);
 }
 
 std::vector<TensorToWrite> pack_tensors(DecoderWeights& decoder, const Int8Plan& plan,
@@ -132,7 +148,7 @@ std::vector<ExpectedTensor> expected_pack_tensors(const ModelConfig& config,
   for (ExpectedTensor& tensor : expected_tensors(config)) {
     const std::string_view layer = linear_layer_of(tensor);
     if (!layer.empty() && store.find(tensor.name) == nullptr) {
-      add_int8_form(tensor, layer, list);
+      add_int8_form(tensor, layer, store.find(with(layer, kRestPacked)) != nullptr, list);
     } else {
       list.push_back(std::move(tensor));
     }
@@ -143,9 +159,10 @@ std::vector<ExpectedTensor> expected_pack_tensors(const ModelConfig& config,
 void assign_int8(const FindWeight& find, LayerWeights& layer) {
   for_each_linear(layer, [&](Linear& linear) {
     if (linear.weight.data != nullptr) return;
-    const kernels::Weight scales = find(with(linear.name, kScale));
-    linear.int8 = {find(with(linear.name, kPacked)).data, scales.data,
-                   find(with(linear.name, kSum)).data, scales.in_features};
+    const auto data = [&](std::string_view suffix) { return find(with(linear.name, suffix)).data; };
+    const std::int64_t out = find(with(linear.name, kScale)).in_features;
+    linear.int8 = {data(kPacked), data(kScale), data(kSum), data(kCenter), data(kOffset), out};
+    linear.int8_rest = {data(kRestPacked), data(kRestScale), data(kRestSum), nullptr, nullptr, out};
   });
 }
 

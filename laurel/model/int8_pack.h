@@ -1,10 +1,14 @@
 // Int8 packs: checkpoints whose linear layers are stored as kernels/int8.h multiplies them, so that
 // loading maps them. config.json says so (config.h):
-//   "quantization_config": {"quant_method": "laurel-int8", "version": 3}
+//   "quantization_config": {"quant_method": "laurel-int8", "version": 4}
 // A linear layer X of a decoder layer has, instead of X.weight [out, in],
 //   X.int8_weight   I8  [ceil(out / 16), ceil(in / 4), 16, 4]
 //   X.int8_scale    F32 [out]
 //   X.int8_sum      I32 [out]
+//   X.int8_center   F32 [in]
+//   X.int8_offset   F32 [out]
+// and, if the weights of fine rows (pack_layout.h) are of sixteen bits,
+//   X.int8_rest_weight, X.int8_rest_scale, X.int8_rest_sum
 // or X.weight as ever if it stays in float. Only Laurel reads this.
 #pragma once
 

@@ -1,4 +1,5 @@
 // Rewards with linear layers in int8: near those in float32, and the promises of any pass.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -124,7 +125,7 @@ class Int8Pack : public testing::Test {
     plan_["model.layers.1.mlp.down_proj"].stays_float = true;
     const RewardModel model({golden("qwen2")}, pool_);
     write_int8_pack(directory_, model.weights(), plan_, 1 << 30, pool_);
-    set_quantization({{"quant_method", "laurel-int8"}, {"version", 3}});
+    set_quantization({{"quant_method", "laurel-int8"}, {"version", 4}});
   }
   ~Int8Pack() override { fs::remove_all(directory_); }
 
@@ -159,11 +160,34 @@ TEST_F(Int8Pack, GivesTheBitsOfQuantizingAtLoadMappedOrStreamed) {
   }
 }
 
+// Half of the weights' bytes; the rest makes rewards more exact.
+TEST_F(Int8Pack, WithoutTheRestIsSmallerAndLessExact) {
+  const Rows rows = rows_of("qwen2");
+  for (const char* name : {"q", "k", "v", "o"}) {
+    for (const int layer : {0, 1})
+      plan_[fmt::format("model.layers.{}.self_attn.{}_proj", layer, name)].has_rest = false;
+  }
+  for (const char* name : {"gate", "up", "down"}) {
+    for (const int layer : {0, 1})
+      plan_[fmt::format("model.layers.{}.mlp.{}_proj", layer, name)].has_rest = false;
+  }
+  const fs::path small = directory_ / "small";
+  fs::create_directory(small);
+  const RewardModel model({golden("qwen2")}, pool_);
+  const Int8PackSize size = write_int8_pack(small, model.weights(), plan_, 1 << 30, pool_);
+  fs::copy_file(directory_ / "config.json", small / "config.json");
+  EXPECT_LT(size.num_bytes, fs::file_size(directory_ / "model.safetensors"));
+  const RewardModel compact({small}, pool_), pack({directory_}, pool_);
+  const std::vector<float> exact = rewards_of(model, rows, kApart, pool_);
+  EXPECT_LT(relative_error(exact, rewards_of(pack, rows, kApart, pool_)),
+            relative_error(exact, rewards_of(compact, rows, kApart, pool_)));
+}
+
 TEST_F(Int8Pack, RefusesAdaptersOtherVersionsAndOtherMethods) {
   EXPECT_NE(error_of({directory_, golden("llama_lora")}).find("an int8 pack takes no adapter"),
             std::string::npos);
-  set_quantization({{"quant_method", "laurel-int8"}, {"version", 2}});
-  EXPECT_NE(error_of({directory_}).find("key \"version\": expected 3, got 2"), std::string::npos);
+  set_quantization({{"quant_method", "laurel-int8"}, {"version", 3}});
+  EXPECT_NE(error_of({directory_}).find("key \"version\": expected 4, got 3"), std::string::npos);
   set_quantization({{"quant_method", "gptq"}});
   EXPECT_NE(error_of({directory_}).find("other than laurel-int8 and laurel-blocks are not"),
             std::string::npos);
@@ -181,17 +205,19 @@ TEST(Int8Inputs, AreBounded) {
 TEST_F(Int8Pack, RefusesTensorsThatAreNotThePacks) {
   set_quantization(nullptr);  // an ordinary checkpoint has no such tensors
   EXPECT_NE(error_of({directory_}).find("missing"), std::string::npos);
-  set_quantization({{"quant_method", "laurel-int8"}, {"version", 3}});
+  set_quantization({{"quant_method", "laurel-int8"}, {"version", 4}});
   const std::string path = (directory_ / "model.safetensors").string();
   std::string bytes = read_file(path);
   write_file(path, bytes.substr(0, bytes.size() - 64));
   EXPECT_NE(error_of({directory_}), "no error");
-  const std::string name = "mlp.up_proj.int8_scale";
-  const std::size_t at = bytes.find(name);
-  ASSERT_NE(at, std::string::npos);
-  bytes[at + name.size() - 1] = '3';  // "int8_scal3"
-  write_file(path, bytes);
-  EXPECT_NE(error_of({directory_}).find("int8_scale"), std::string::npos);
+  for (const std::string name : {"mlp.up_proj.int8_scale", "mlp.up_proj.int8_rest_sum"}) {
+    std::string other = bytes;
+    const std::size_t at = other.find(name);
+    ASSERT_NE(at, std::string::npos);
+    other[at + name.size() - 1] = '3';  // "int8_scal3"
+    write_file(path, other);
+    EXPECT_NE(error_of({directory_}).find(name), std::string::npos);
+  }
 }
 
 }  // namespace

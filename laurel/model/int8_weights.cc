@@ -15,18 +15,42 @@ void check_int8_inputs(const ModelConfig& config) {
   }
 }
 
+namespace {
+
+kernels::Int8WeightMemory reserve(Int8Tensors& tensors, const kernels::Weight& weight) {
+  const auto out = static_cast<std::size_t>(weight.out_features);
+  const std::int64_t bytes = kernels::packed_int8_bytes(weight.out_features, weight.in_features);
+  tensors.packed.resize(static_cast<std::size_t>(bytes));
+  tensors.scales.resize(out);
+  tensors.sums.resize(out);
+  return {tensors.packed.data(), tensors.scales.data(), tensors.sums.data()};
+}
+
+kernels::Int8Weight view_of(const Int8Tensors& tensors) {
+  if (tensors.packed.empty()) return {};
+  return {tensors.packed.data(), tensors.scales.data(),  tensors.sums.data(),
+          tensors.center.data(), tensors.offsets.data(), std::ssize(tensors.scales)};
+}
+
+}  // namespace
+
 void quantize_linear(Linear& linear, const Int8Choice& choice, Int8Copies& copies,
                      ThreadPool& pool) {
-  static const kernels::Int8Feedback kNone;
+  static const kernels::Int8Calibration kNone;
+  const kernels::Int8Calibration& calibration = choice.calibration ? *choice.calibration : kNone;
   const kernels::Weight& weight = linear.weight;
-  const std::int64_t out = weight.out_features;
-  const auto bytes = static_cast<std::size_t>(kernels::packed_int8_bytes(out, weight.in_features));
-  const kernels::Int8WeightMemory memory{
-      copies.packed.emplace_back(bytes).data(),
-      copies.scales.emplace_back(static_cast<std::size_t>(out)).data(),
-      copies.sums.emplace_back(static_cast<std::size_t>(out)).data()};
-  kernels::quantize_weight(weight, choice.feedback ? *choice.feedback : kNone, memory, pool);
-  linear.int8 = {memory.packed, memory.scales, memory.sums, out};
+  Int8Copy& copy = copies.emplace_back();
+  copy.weight.center = calibration.center;
+  copy.weight.center.resize(static_cast<std::size_t>(weight.in_features));
+  copy.weight.offsets.resize(static_cast<std::size_t>(weight.out_features));
+  kernels::Int8WeightMemory memory = reserve(copy.weight, weight);
+  memory.offsets = copy.weight.offsets.data();
+  kernels::Int8WeightMemory rest;
+  if (choice.has_rest) rest = reserve(copy.rest, weight);
+  kernels::quantize_weight(weight, calibration, memory, rest, pool);
+  linear.int8 = view_of(copy.weight);
+  linear.int8_rest = view_of(copy.rest);
+  linear.int8_rest.offsets = nullptr;
   linear.weight = {};
 }
 

@@ -16,23 +16,32 @@ namespace laurel::model {
 
 // How one linear layer becomes int8.
 struct Int8Choice {
-  bool stays_float = false;                                    // it does not
-  std::shared_ptr<const kernels::Int8Feedback> feedback = {};  // for rounding; null for none
+  bool stays_float = false;  // it does not
+  bool has_rest = true;      // for fine rows (pack_layout.h), weights are of sixteen bits
+  std::shared_ptr<const kernels::Int8Calibration> calibration = {};  // null for none
   // Of its outputs on the calibration text, were it int8: root of the mean, over tokens, of
   // |error|² / |output|².
   double relative_error = 0;
 };
 
 // By the layer's name, as in for_each_role(). Layers that it does not name are int8 without
-// feedback.
+// calibration.
 using Int8Plan = std::map<std::string, Int8Choice, std::less<>>;
 
-// Memory of weights that were quantized at load.
-struct Int8Copies {
-  std::deque<std::vector<std::int8_t>> packed;
-  std::deque<std::vector<float>> scales;
-  std::deque<std::vector<std::int32_t>> sums;
+// Memory of a weight's int8 form. No rest, or of the rest itself: center and offsets are empty.
+struct Int8Tensors {
+  std::vector<std::int8_t> packed;
+  std::vector<float> scales;
+  std::vector<std::int32_t> sums;
+  std::vector<float> center;
+  std::vector<float> offsets;
 };
+struct Int8Copy {
+  Int8Tensors weight;
+  Int8Tensors rest;
+};
+// Of weights that were quantized at load.
+using Int8Copies = std::deque<Int8Copy>;
 
 // Throws UserError if a linear layer of this shape has more inputs than an int8 sum may have
 // (kernels::kMaxInt8Inputs).

@@ -1,6 +1,7 @@
 #include "laurel/model/pack_layout.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "laurel/base/error.h"
@@ -41,9 +42,37 @@ PackLayout::PackLayout(const ModelConfig& config, const packing::Pack& source)
     }
     scored_of_point.push_back(scored.count() - 1);
   }
-  all.score_rows = scored.rows;
-  scored.score_rows.resize(scored.rows.size());
-  std::iota(scored.score_rows.begin(), scored.score_rows.end(), 0);
+  find_first_rows();
+  find_end_rows();
+  std::ranges::set_union(end_rows, first_rows, std::back_inserter(all.fine_rows));
+  scored.fine_rows.resize(scored.rows.size());
+  std::iota(scored.fine_rows.begin(), scored.fine_rows.end(), 0);
+}
+
+void PackLayout::find_first_rows() {
+  std::vector<std::int64_t> root_starts;
+  for (const packing::Segment& segment : pack.segments) {
+    root_starts.push_back(
+        segment.parent < 0 ? segment.start : root_starts[static_cast<std::size_t>(segment.parent)]);
+    const std::int64_t end = root_starts.back() + kFirstTokens - segment.start;
+    for (std::int64_t i = 0; i < std::min(segment.num_rows, end); ++i)
+      first_rows.push_back(static_cast<std::int32_t>(segment.row_offset + i));
+  }
+}
+
+// As far as they are in the segment of the score point, which with separate ends has them all.
+void PackLayout::find_end_rows() {
+  for (const packing::ScorePoint& point : pack.score_points) {
+    const packing::Segment& segment = pack.segments[static_cast<std::size_t>(point.segment)];
+    const std::int64_t count = std::min(packing::kEndTokens, point.index_in_segment + 1);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t row = segment.row_offset + point.index_in_segment - i;
+      end_rows.push_back(static_cast<std::int32_t>(row));
+    }
+  }
+  std::ranges::sort(end_rows);
+  const auto repeated = std::ranges::unique(end_rows);
+  end_rows.erase(repeated.begin(), repeated.end());
 }
 
 }  // namespace laurel::model

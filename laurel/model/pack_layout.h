@@ -11,6 +11,10 @@
 
 namespace laurel::model {
 
+// Decoders attend to the first tokens of a sequence from all others: with the scored ones, those on
+// whose rows rewards depend most.
+inline constexpr std::int64_t kFirstTokens = 4;
+
 // The rows that a block computes queries, attention output and MLP for: all, or those that a score
 // point reads (the last layer's).
 struct QueryRows {
@@ -18,7 +22,9 @@ struct QueryRows {
   std::vector<std::int32_t> rows;  // ascending; empty if all
   std::vector<std::int32_t> positions;
   std::vector<kernels::QueryRun> runs;
-  std::vector<std::int32_t> score_rows;  // of them, those that a score point reads; ascending
+  // Of them, those of the first kFirstTokens and the last packing::kEndTokens of a sequence;
+  // ascending.
+  std::vector<std::int32_t> fine_rows;
   std::int64_t count() const { return static_cast<std::int64_t>(positions.size()); }
 };
 
@@ -31,8 +37,14 @@ struct PackLayout {
   std::vector<kernels::AttentionSegment> segments;
   QueryRows all;
   QueryRows scored;
+  std::vector<std::int32_t> first_rows;       // of the first kFirstTokens of a sequence; ascending
+  std::vector<std::int32_t> end_rows;         // of the last packing::kEndTokens; ascending
   std::vector<std::int64_t> scored_of_point;  // [score points] index into scored.rows
   RotaryAngles angles;
+
+ private:
+  void find_first_rows();
+  void find_end_rows();
 };
 
 }  // namespace laurel::model

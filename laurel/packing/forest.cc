@@ -14,8 +14,10 @@ std::int64_t common_prefix(const Sequence& a, const Sequence& b, bool separate_e
   const auto length = std::min(a.tokens.size(), b.tokens.size());
   const auto end = a.tokens.begin() + static_cast<std::ptrdiff_t>(length);
   const auto same = std::mismatch(a.tokens.begin(), end, b.tokens.begin()).first;
-  const bool goes_on = same == end && a.tokens.size() != b.tokens.size();
-  return same - a.tokens.begin() - (separate_ends && goes_on ? 1 : 0);
+  const std::int64_t common = same - a.tokens.begin();
+  const bool equal = same == end && a.tokens.size() == b.tokens.size();
+  if (!separate_ends || equal) return common;
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(length) - kEndTokens, 0, common);
 }
 
 std::int64_t length_of(const Sequence& sequence) {
@@ -171,7 +173,9 @@ bool has_separate_ends(const Pack& pack) {
   }
   return std::ranges::all_of(pack.score_points, [&](const ScorePoint& point) {
     const auto segment = static_cast<std::size_t>(point.segment);
-    return !is_parent[segment] && point.index_in_segment == pack.segments[segment].num_rows - 1;
+    const Segment& last = pack.segments[segment];
+    return !is_parent[segment] && point.index_in_segment == last.num_rows - 1 &&
+           (last.num_rows >= kEndTokens || last.parent < 0);
   });
 }
 

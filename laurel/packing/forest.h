@@ -41,11 +41,15 @@ struct Pack {
   std::vector<ScorePoint> score_points;  // in row order; several may share a row
 };
 
+// With separate ends, the tokens at the end of a sequence that share rows with equal sequences
+// only.
+inline constexpr std::int64_t kEndTokens = 2;
+
 struct PlanOptions {
   std::int64_t max_tokens = 4096;  // rows per pack; a longer sequence is a pack of its own
   bool share_prefixes = true;      // false: every sequence is a root of its own
-  // The last token of a sequence shares its row with other last tokens only: a row that a score
-  // point reads has no descendants.
+  // The rows of a sequence's last kEndTokens belong to no sequence that goes on differently, or
+  // ends elsewhere.
   bool separate_ends = false;
 };
 
@@ -54,7 +58,8 @@ struct PlanOptions {
 // ScorePoint::sequence.
 std::vector<Pack> plan_packs(std::span<const Sequence> sequences, const PlanOptions& options = {});
 
-// Whether every score point's row is the last of a segment without children.
+// Whether it is so: every score point's row is the last of a segment without children that has the
+// sequence's last kEndTokens, or all that there are.
 bool has_separate_ends(const Pack& pack);
 
 // Counts for reports: tokens before sharing, and rows after it.

@@ -110,7 +110,7 @@ TEST(PlanPacks, SeparatesTheEndsOfPrefixesIfAsked) {
   options.separate_ends = true;
   const std::vector<Pack> packs = plan_packs(sequences, options);
   ASSERT_EQ(packs.size(), 1u);
-  EXPECT_EQ(packs[0].tokens.size(), 8u);  // 1 | 2 ; 2 3 | 7 8 | 9 ; 5
+  EXPECT_EQ(packs[0].tokens.size(), 10u);  // 1 2 | 3 7 8 | 3 9 ; 1 2 ; 5
   EXPECT_TRUE(has_separate_ends(packs[0]));
 }
 

@@ -47,7 +47,7 @@ Int8ConvertResult convert_to_int8(const Int8ConvertOptions& options) {
   result.architecture = model::reward_architecture(config.architecture);
   result.num_parameters = model::num_parameters(config);
   result.plan =
-      plan_int8(reward_model, encoder, options.calibration, options.max_error, options.from, pool);
+      plan_int8(reward_model, encoder, options.calibration, options.rule, options.from, pool);
   const model::Int8PackSize size = model::write_int8_pack(
       directory.staging(), reward_model.weights(), result.plan, options.max_shard_bytes, pool);
   result.num_bytes = size.num_bytes;

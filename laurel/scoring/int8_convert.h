@@ -17,7 +17,7 @@ struct Int8ConvertOptions {
   std::string adapter;  // PEFT LoRA directory, merged first; empty for none
   std::filesystem::path to;
   std::vector<schema::Conversation> calibration;  // empty: the built-in text
-  double max_error = model::kMaxInt8Error;
+  model::Int8Rule rule;
   std::uint64_t max_shard_bytes = 5'000'000'000;
   int num_threads = 0;  // 0: all usable cores
 };

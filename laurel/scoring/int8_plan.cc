@@ -1,5 +1,9 @@
 #include "laurel/scoring/int8_plan.h"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "laurel/base/error.h"
@@ -12,25 +16,73 @@ namespace laurel::scoring {
 
 namespace {
 
-constexpr std::int64_t kMaxTokens = 8192;  // one pack: the text is seen as a whole
+constexpr std::int64_t kMaxTokens = 8192;   // one pack: the text is seen as a whole
+constexpr std::size_t kPartsOfAnswer = 16;  // at most, besides the whole
+
+// The conversation with its last answer cut after a word, in up to `parts` places.
+std::vector<schema::Conversation> cut_short(const schema::Conversation& conversation,
+                                            std::size_t parts) {
+  const auto* messages = std::get_if<schema::Messages>(&conversation);
+  if (messages == nullptr || messages->empty() || messages->back().role != "assistant") return {};
+  const std::string& answer = messages->back().content;
+  std::vector<std::size_t> ends;
+  for (std::size_t i = 1; i < answer.size(); ++i) {
+    if (answer[i] == ' ' && answer[i - 1] != ' ') ends.push_back(i);
+  }
+  parts = std::min(ends.size(), parts);
+  std::vector<schema::Conversation> cuts;
+  for (std::size_t part = 0; part < parts; ++part) {
+    schema::Messages cut = *messages;
+    cut.back().content = answer.substr(0, ends[part * ends.size() / parts]);
+    cuts.emplace_back(std::move(cut));
+  }
+  return cuts;
+}
+
+// Encodes and packs conversations; they must outlive the packs' use, as must this.
+class Text {
+ public:
+  Text(const model::RewardModel& model, const chat::Encoder& encoder, std::string_view where)
+      : model_(model), encoder_(encoder), where_(where) {}
+
+  // In one pack if it is not too long.
+  std::vector<packing::Pack> pack(std::span<const schema::Conversation> conversations,
+                                  std::size_t parts) {
+    items_.clear();
+    for (std::size_t i = 0; i < conversations.size(); ++i) {
+      add(conversations[i], i);
+      for (const schema::Conversation& cut : cut_short(conversations[i], parts)) add(cut, i);
+    }
+    std::vector<packing::Sequence> sequences;
+    for (const chat::Encoded& item : items_) sequences.push_back(sequence_of(item));
+    return packing::plan_packs(sequences, {.max_tokens = kMaxTokens});
+  }
+
+ private:
+  void add(const schema::Conversation& conversation, std::size_t index) {
+    Result<chat::Encoded> encoded = encode(encoder_, model_.config().vocab_size, conversation);
+    if (!encoded.ok())
+      throw UserError("{}: calibration text {}: {}", where_, index + 1, encoded.message());
+    items_.push_back(std::move(encoded.value()));
+  }
+
+  const model::RewardModel& model_;
+  const chat::Encoder& encoder_;
+  std::string_view where_;
+  std::vector<chat::Encoded> items_;
+};
 
 }  // namespace
 
 model::Int8Plan plan_int8(const model::RewardModel& model, const chat::Encoder& encoder,
-                          std::span<const schema::Conversation> conversations, double max_error,
-                          std::string_view where, ThreadPool& pool) {
+                          std::span<const schema::Conversation> conversations,
+                          const model::Int8Rule& rule, std::string_view where, ThreadPool& pool) {
   const std::vector<schema::Conversation> built_in = calibration_text();
   if (conversations.empty()) conversations = built_in;
-  std::vector<chat::Encoded> items;
-  for (const schema::Conversation& conversation : conversations) {
-    Result<chat::Encoded> encoded = encode(encoder, model.config().vocab_size, conversation);
-    if (!encoded.ok())
-      throw UserError("{}: calibration text {}: {}", where, items.size() + 1, encoded.message());
-    items.push_back(std::move(encoded.value()));
-  }
-  std::vector<packing::Sequence> sequences;
-  for (const chat::Encoded& item : items) sequences.push_back(sequence_of(item));
-  const std::vector<packing::Pack> packs = packing::plan_packs(sequences, {kMaxTokens, true});
+  Text text(model, encoder, where);
+  std::size_t parts = kPartsOfAnswer;
+  std::vector<packing::Pack> packs = text.pack(conversations, parts);
+  while (packs.size() != 1 && parts > 0) packs = text.pack(conversations, parts /= 2);
   if (packs.size() != 1)
     throw UserError("{}: calibration text: expected at most {} tokens, got more", where,
                     kMaxTokens);
@@ -38,7 +90,7 @@ model::Int8Plan plan_int8(const model::RewardModel& model, const chat::Encoder& 
   for (const model::PlannedTensor& tensor : model.weights().tensors())
     num_linear += tensor.expected.layer >= 0 && tensor.expected.shape.size() == 2 ? 1 : 0;
   Progress progress("quantizing", "linear layers", num_linear);
-  return model::plan_int8(model, packs.front(), max_error, pool,
+  return model::plan_int8(model, packs.front(), rule, pool,
                           [&](std::int64_t done) { progress.update(done); });
 }
 

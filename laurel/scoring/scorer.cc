@@ -63,8 +63,7 @@ struct Scorer::Impl {
                 rule_options(given, reward_model.config())) {
     check_batch_tokens(options.batch_tokens);
     if (options.dtype == "int8" && !reward_model.config().int8_pack)
-      reward_model.quantize(
-          plan_int8(reward_model, encoder, {}, model::kMaxInt8Error, options.model, pool), pool);
+      reward_model.quantize(plan_int8(reward_model, encoder, {}, {}, options.model, pool), pool);
   }
 
   model::LoadOptions load_options() const {

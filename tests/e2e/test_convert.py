@@ -58,6 +58,12 @@ class Convert(Case):
         self.refuse("train", "--model", pack, "--data", self.path("in.jsonl"), "--output-dir", self.path("run"),
                     says=["an int8 pack cannot be trained"])
         self.refuse("convert", "--from", pack, "--to", self.path("again"), "--dtype", "int8", says=["is an int8 pack already"])
+        compact = self.path("compact")
+        self.succeed("convert", "--from", fixed_head_model(), "--to", compact, "--dtype", "int8", "--compact")
+        sizes = [(folder / "model.safetensors").stat().st_size for folder in (pack, compact)]
+        self.assertLess(sizes[1] + 90_000_000, sizes[0])
+        self.assertEqual(len(rewards_of(self.score(ROWS, model=compact))), len(rewards_of(self.score(ROWS))))
+        self.refuse("convert", "--from", gguf(), "--to", self.path("again"), "--compact", says=["for --dtype int8 only"])
         self.refuse("convert", "--from", gguf(), "--to", self.path("again"), "--dtype", "int8", says=["takes a reward model"])
 
     def test_blocks_give_the_rewards_of_floats(self):
