@@ -84,13 +84,14 @@ class Factorization {
       : matrix_(matrix), size_(size), least_(least), pool_(pool) {}
 
   void run() {
+    const auto subtract = HWY_DYNAMIC_DISPATCH(subtract_products);
     std::vector<float> scaled(static_cast<std::size_t>(kPanelColumns * size_));
     for (std::int64_t end = size_; end > 0;) {
       const std::int64_t begin = std::max<std::int64_t>(0, end - kPanelColumns);
       for (std::int64_t j = end - 1; j >= begin; --j)
         eliminate(j, begin, scaled.data() + (j - begin) * size_);
       for_rows(begin, size_ * kPanelColumns / 2, pool_, [&](std::int64_t i) {
-        subtract_(row(i) + begin, end - begin, scaled.data() + i, size_, row(i) + i, begin - i);
+        subtract(row(i) + begin, end - begin, scaled.data() + i, size_, row(i) + i, begin - i);
       });
       end = begin;
     }
@@ -118,8 +119,6 @@ class Factorization {
   std::int64_t size_;
   float least_;
   ThreadPool& pool_;
-  decltype(HWY_DYNAMIC_DISPATCH(subtract_products)) subtract_ =
-      HWY_DYNAMIC_DISPATCH(subtract_products);
 };
 
 // Turns the moments [size, size] of a block into its factors, in place. False if they are not those

@@ -71,8 +71,7 @@ void PackLayout::find_end_rows() {
     }
   }
   std::ranges::sort(end_rows);
-  const auto repeated = std::ranges::unique(end_rows);
-  end_rows.erase(repeated.begin(), repeated.end());
+  end_rows.erase(std::unique(end_rows.begin(), end_rows.end()), end_rows.end());
 }
 
 }  // namespace laurel::model
