@@ -436,9 +436,14 @@ Grid2 mixed_rows(std::int64_t rows, std::int64_t cols, std::mt19937& mixing, std
   return x;
 }
 
-// Errors of weights, on other rows of the same kind, with and without feedback.
+// Errors of weights, on other rows of the same kind, with and without feedback. Few inputs have
+// little that goes together beyond what the damping allows.
 TEST(Int8Feedback, MakesTheErrorsOfWeightsThatGoTogetherSmaller) {
-  for (const std::int64_t in : {48, 320, 600}) {
+  struct Gain {
+    std::int64_t in;
+    double least;
+  };
+  for (const auto [in, least] : {Gain{48, 2.5}, {320, 6}, {600, 9}}) {
     std::mt19937 rng(9);
     ThreadPool pool(2);
     Grid2 text = [&] {
@@ -460,7 +465,7 @@ TEST(Int8Feedback, MakesTheErrorsOfWeightsThatGoTogetherSmaller) {
       int8_linear(rest.view(), without_offsets(packed.weight()), {}, y.view(), kYes, pool);
       errors[with ? 1 : 0] = relative_error(y, x, w, pool);
     }
-    EXPECT_LT(2 * errors[1], errors[0]) << in << " inputs";
+    EXPECT_LT(least * errors[1], errors[0]) << in << " inputs";
   }
 }
 

@@ -68,8 +68,8 @@ class RewardModel {
 
   // One reward per score point of the pack, in the order of pack.score_points. Token ids must be in
   // [0, vocab_size) (InternalError otherwise). A reward depends only on the tokens on its path, bit
-  // for bit. With int8 weights, rows of score points are treated with more care than others, so
-  // that packs must have separate ends (packing/forest.h; InternalError otherwise). Streamed
+  // for bit. With int8 weights, a sequence's first and last rows are finer than others, so that
+  // packs must have separate ends (packing/forest.h; InternalError otherwise). Streamed
   // weights that cannot be read are an IoError, of every later call too.
   std::vector<float> forward(const packing::Pack& pack, ThreadPool& pool) const;
   // Of every pack. Streamed weights are read once for as many packs as it takes to hide the

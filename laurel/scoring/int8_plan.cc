@@ -39,38 +39,25 @@ std::vector<schema::Conversation> cut_short(const schema::Conversation& conversa
   return cuts;
 }
 
-// Encodes and packs conversations; they must outlive the packs' use, as must this.
-class Text {
- public:
-  Text(const model::RewardModel& model, const chat::Encoder& encoder, std::string_view where)
-      : model_(model), encoder_(encoder), where_(where) {}
-
-  // In one pack if it is not too long.
-  std::vector<packing::Pack> pack(std::span<const schema::Conversation> conversations,
-                                  std::size_t parts) {
-    items_.clear();
-    for (std::size_t i = 0; i < conversations.size(); ++i) {
-      add(conversations[i], i);
-      for (const schema::Conversation& cut : cut_short(conversations[i], parts)) add(cut, i);
-    }
-    std::vector<packing::Sequence> sequences;
-    for (const chat::Encoded& item : items_) sequences.push_back(sequence_of(item));
-    return packing::plan_packs(sequences, {.max_tokens = kMaxTokens});
-  }
-
- private:
-  void add(const schema::Conversation& conversation, std::size_t index) {
-    Result<chat::Encoded> encoded = encode(encoder_, model_.config().vocab_size, conversation);
+// The conversations, whole and cut short: one pack if that is not too long.
+std::vector<packing::Pack> pack_text(const model::RewardModel& model, const chat::Encoder& encoder,
+                                     std::span<const schema::Conversation> conversations,
+                                     std::size_t parts, std::string_view where) {
+  std::vector<chat::Encoded> items;
+  const auto add = [&](const schema::Conversation& conversation, std::size_t index) {
+    Result<chat::Encoded> encoded = encode(encoder, model.config().vocab_size, conversation);
     if (!encoded.ok())
-      throw UserError("{}: calibration text {}: {}", where_, index + 1, encoded.message());
-    items_.push_back(std::move(encoded.value()));
+      throw UserError("{}: calibration text {}: {}", where, index + 1, encoded.message());
+    items.push_back(std::move(encoded.value()));
+  };
+  for (std::size_t i = 0; i < conversations.size(); ++i) {
+    add(conversations[i], i);
+    for (const schema::Conversation& cut : cut_short(conversations[i], parts)) add(cut, i);
   }
-
-  const model::RewardModel& model_;
-  const chat::Encoder& encoder_;
-  std::string_view where_;
-  std::vector<chat::Encoded> items_;
-};
+  std::vector<packing::Sequence> sequences;
+  for (const chat::Encoded& item : items) sequences.push_back(sequence_of(item));
+  return packing::plan_packs(sequences, {.max_tokens = kMaxTokens});
+}
 
 }  // namespace
 
@@ -79,10 +66,10 @@ model::Int8Plan plan_int8(const model::RewardModel& model, const chat::Encoder& 
                           const model::Int8Rule& rule, std::string_view where, ThreadPool& pool) {
   const std::vector<schema::Conversation> built_in = calibration_text();
   if (conversations.empty()) conversations = built_in;
-  Text text(model, encoder, where);
   std::size_t parts = kPartsOfAnswer;
-  std::vector<packing::Pack> packs = text.pack(conversations, parts);
-  while (packs.size() != 1 && parts > 0) packs = text.pack(conversations, parts /= 2);
+  std::vector<packing::Pack> packs = pack_text(model, encoder, conversations, parts, where);
+  while (packs.size() != 1 && parts > 0)
+    packs = pack_text(model, encoder, conversations, parts /= 2, where);
   if (packs.size() != 1)
     throw UserError("{}: calibration text: expected at most {} tokens, got more", where,
                     kMaxTokens);
