@@ -18,7 +18,8 @@ pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 add_library(laurel_warnings INTERFACE)
 target_compile_options(laurel_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
   -Woverloaded-virtual -Wimplicit-fallthrough -Wundef $<$<BOOL:${LAUREL_WERROR}>:-Werror>
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # false positives of g++ 12 in std::string
+  # False positives of g++ 12 in std::string, which precompiled headers no longer hide; clang and the sanitizers stay watchful.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>)
 
 add_library(laurel_sanitize INTERFACE)
 if(LAUREL_SANITIZE)
@@ -39,7 +40,8 @@ endif()
 
 find_program(LAUREL_CCACHE ccache)
 if(LAUREL_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${LAUREL_CCACHE}")
+  # What ccache needs to be told before it stores objects that were made with precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros "${LAUREL_CCACHE}")
 endif()
 find_program(LAUREL_MOLD mold)
 if(LAUREL_MOLD)
@@ -49,19 +51,28 @@ if(LAUREL_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-# The headers that most sources include, compiled once: it saves a quarter of a sanitizer build. Sources include what they
-# use all the same, which builds without this see to.
+# Tests, reports and the command line are glue: optimized less, they compile in two thirds of the time.
+set(laurel_glue_options "$<$<CONFIG:Release>:-O1>")
+
+# The headers that most sources include, compiled once. Sources include what they use all the same.
 if(LAUREL_PRECOMPILE)
   set(laurel_headers <algorithm> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string>
                      <string_view> <vector> <fmt/format.h> <nlohmann/json.hpp>)
   file(GENERATE OUTPUT "${PROJECT_BINARY_DIR}/headers.cc" CONTENT "")
-  add_library(laurel_headers OBJECT "${PROJECT_BINARY_DIR}/headers.cc")
-  target_precompile_headers(laurel_headers PRIVATE ${laurel_headers})
-  target_link_libraries(laurel_headers PRIVATE laurel_warnings laurel_sanitize fmt::fmt nlohmann_json::nlohmann_json)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(laurel_warnings INTERFACE -fpch-preprocess)  # ccache wants it
+  endif()
+  # laurel_precompile(NAME HEADER…): a target whose compiled headers others reuse.
+  function(laurel_precompile name)
+    add_library(${name} OBJECT "${PROJECT_BINARY_DIR}/headers.cc")
+    target_precompile_headers(${name} PRIVATE ${laurel_headers} ${ARGN})
+    target_link_libraries(${name} PRIVATE laurel_warnings laurel_sanitize fmt::fmt nlohmann_json::nlohmann_json)
+  endfunction()
+  laurel_precompile(laurel_headers)
+  laurel_precompile(laurel_cli_headers <CLI/CLI.hpp>)
   if(LAUREL_TESTS)
-    add_library(laurel_test_headers OBJECT "${PROJECT_BINARY_DIR}/headers.cc")
-    target_precompile_headers(laurel_test_headers PRIVATE ${laurel_headers} <gtest/gtest.h> <gmock/gmock.h>)
-    target_link_libraries(laurel_test_headers PRIVATE laurel_warnings laurel_sanitize fmt::fmt nlohmann_json::nlohmann_json
-                                                      GTest::gtest GTest::gmock)
+    laurel_precompile(laurel_test_headers <gtest/gtest.h> <gmock/gmock.h>)
+    target_compile_options(laurel_test_headers PRIVATE ${laurel_glue_options})
+    target_link_libraries(laurel_test_headers PRIVATE GTest::gtest GTest::gmock)
   endif()
 endif()

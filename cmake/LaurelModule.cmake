@@ -1,13 +1,15 @@
 # laurel_module(NAME SOURCES … [DEPS modules…] [LIBS libraries…] [TESTS x_test.cc…] [FUZZERS x_fuzz.cc…]
-#               [BENCHES x_bench.cc…] [TEST_LIBS libraries…])
+#               [BENCHES x_bench.cc…] [TEST_LIBS libraries…]
+#               [PRECOMPILED target] [GLUE])
 #
 # Declares library laurel_NAME (alias laurel::NAME) from the sources in this folder, one test program
 # laurel_NAME_test, one fuzz program per fuzzer (target NAME_x_fuzz, seeds in tests/corpus/x) and one
-# micro-benchmark program per bench (NAME_x_bench).
+# micro-benchmark program per bench (NAME_x_bench). PRECOMPILED: the headers, where not
+# laurel_headers. GLUE: nothing here is worth much optimization.
 include_guard()
 
 function(laurel_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;TESTS;FUZZERS;BENCHES;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "GLUE" "PRECOMPILED" "SOURCES;DEPS;LIBS;TESTS;FUZZERS;BENCHES;TEST_LIBS" ${ARGN})
   set(target laurel_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
   add_library(laurel::${name} ALIAS ${target})
@@ -20,8 +22,14 @@ function(laurel_module name)
   target_link_libraries(${target} PUBLIC ${ARG_LIBS})
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:laurel_warnings>)
   target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:laurel_sanitize>)
+  if(ARG_GLUE)
+    target_compile_options(${target} PRIVATE ${laurel_glue_options})
+  endif()
   if(LAUREL_PRECOMPILE)
-    target_precompile_headers(${target} REUSE_FROM laurel_headers)
+    if(NOT ARG_PRECOMPILED)
+      set(ARG_PRECOMPILED laurel_headers)
+    endif()
+    target_precompile_headers(${target} REUSE_FROM ${ARG_PRECOMPILED})
   endif()
 
   if(LAUREL_TESTS AND ARG_TESTS)
@@ -29,6 +37,7 @@ function(laurel_module name)
     target_link_libraries(${target}_test PRIVATE ${target} laurel_warnings GTest::gtest GTest::gmock
                                                  GTest::gtest_main ${ARG_TEST_LIBS})
     target_compile_definitions(${target}_test PRIVATE LAUREL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_compile_options(${target}_test PRIVATE ${laurel_glue_options})
     if(LAUREL_PRECOMPILE)
       target_precompile_headers(${target}_test REUSE_FROM laurel_test_headers)
     endif()

@@ -6,11 +6,6 @@ set(laurel_arrow_version 23.0.1)
 set(LAUREL_ARROW_FOUND OFF)
 set(LAUREL_ARROW_DIR "${LAUREL_PYARROW_DIR}")
 
-# The fuzzers' compiler and flags are not those of Arrow's libraries.
-if(LAUREL_FUZZERS)
-  return()
-endif()
-
 if(NOT LAUREL_ARROW_DIR)
   set(laurel_python "$ENV{LAUREL_PYTHON}")
   if(NOT laurel_python)

@@ -443,7 +443,8 @@ TEST(Int8Feedback, MakesTheErrorsOfWeightsThatGoTogetherSmaller) {
     std::int64_t in;
     double least;
   };
-  for (const auto [in, least] : {Gain{48, 2.5}, {320, 6}, {600, 9}}) {
+  for (const Gain& gain : {Gain{48, 2.5}, {320, 6}, {600, 9}}) {
+    const std::int64_t in = gain.in;
     std::mt19937 rng(9);
     ThreadPool pool(2);
     Grid2 text = [&] {
@@ -465,7 +466,7 @@ TEST(Int8Feedback, MakesTheErrorsOfWeightsThatGoTogetherSmaller) {
       int8_linear(rest.view(), without_offsets(packed.weight()), {}, y.view(), kYes, pool);
       errors[with ? 1 : 0] = relative_error(y, x, w, pool);
     }
-    EXPECT_LT(least * errors[1], errors[0]) << in << " inputs";
+    EXPECT_LT(gain.least * errors[1], errors[0]) << in << " inputs";
   }
 }
 

@@ -103,7 +103,7 @@ class Base : public testing::Test {
     for (const auto& [name, view] : store.tensors()) {
       if (name.ends_with(ending)) continue;
       tensors.push_back({name, view.dtype, view.shape,
-                         [&view](const formats::ByteSink& sink) { sink(view.data); }});
+                         [&view = view](const formats::ByteSink& sink) { sink(view.data); }});
     }
     if (!added.name.empty()) tensors.push_back(std::move(added));
     formats::write_safetensors(folder_ / "model.safetensors", std::move(tensors));

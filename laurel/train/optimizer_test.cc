@@ -13,6 +13,8 @@ namespace {
 struct ReferenceAdamW {
   double value, first = 0, second = 0;
 
+  explicit ReferenceAdamW(double initial) : value(initial) {}
+
   void step(double gradient, double rate, std::int64_t t, const OptimizerOptions& options) {
     first = options.beta1 * first + (1 - options.beta1) * gradient;
     second = options.beta2 * second + (1 - options.beta2) * gradient * gradient;
