@@ -141,8 +141,7 @@ TEST(ThreadPool, ZeroMeansEveryUsableCore) {
   EXPECT_EQ(ThreadPool(0).num_threads(), num_usable_cores());
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)  // they reserve far more address space than this
+#ifndef LAUREL_SANITIZED  // sanitizers reserve far more address space than this
 [[noreturn]] void ask_for_a_thousand_threads_in_little_memory() {
   rlimit limit;
   limit.rlim_cur = limit.rlim_max = std::size_t{256} << 20;

@@ -24,6 +24,7 @@ constexpr std::int64_t kMaxInt8Depth = 1536;  // inputs of one call of a tile: a
 // sets.
 constexpr std::int64_t kInt8RowBytes = kMaxInt8Depth + 64;
 constexpr std::int64_t kMaxInt8TileRows = 32;
+constexpr std::int64_t kMaxInt8TileCols = 32;
 
 // sums[r, c] = Σ_k a[r, k] · b[k, c] (with kYes: +=) for a fixed number of rows and two vectors of
 // columns:
@@ -34,28 +35,30 @@ using Int8Tile = void (*)(const std::uint8_t* a, const std::int8_t* b, std::int6
                           std::int64_t groups, std::int32_t* sums, std::int64_t stride,
                           Accumulate accumulate);
 
-// One row of a block of columns: y[c] = sums'[c] · (row_scale · scales[c]) (+ offsets[c]) (+
-// bias[c])
-// (+ y[c]),
-// where sums' = sums - zero_point · weight_sums undoes the row's zero point.
-struct Int8RowEnd {
-  const std::int32_t* sums = nullptr;
-  std::int32_t zero_point = 0;
-  float row_scale = 0;
+// The end of a tile, for its rows r and columns c:
+//   y[r, c] = sums'[r, c] · (row_scales[r] · scales[c]) (+ offsets[c]) (+ bias[c]) (+ y[r, c]),
+// where sums' = sums - zero_points[r] · weight_sums[c] undoes the rows' zero points.
+struct Int8TileEnd {
+  const std::int32_t* sums = nullptr;  // rows `stride` apart
+  std::int64_t stride = 0;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  const std::int32_t* zero_points = nullptr;
+  const float* row_scales = nullptr;
   const std::int32_t* weight_sums = nullptr;
   const float* scales = nullptr;
   const float* offsets = nullptr;  // or null
   const float* bias = nullptr;     // or null
   bool add = false;                // y to the result
-  std::int64_t cols = 0;
-  float* y = nullptr;
+  float* y = nullptr;              // rows y_stride apart
+  std::int64_t y_stride = 0;
 };
 
 struct Int8Kernels {
   std::int64_t tile_rows = 0;
   std::int64_t tile_cols = 0;
   Int8Tile (*tile)(std::int64_t rows) = nullptr;
-  void (*finish_row)(const Int8RowEnd& end) = nullptr;
+  void (*finish_tile)(const Int8TileEnd& end) = nullptr;
 };
 
 // Those of the instruction set in use.

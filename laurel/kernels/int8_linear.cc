@@ -46,37 +46,54 @@ class Block {
 
   void compute() {
     static thread_local Scratch memory;
-    // All weights of a block that is one step deep stay in the cache: sums of one row of tiles do.
-    const std::int64_t num_rows = num_steps_ == 1 ? kernels_.tile_rows : rows_.size();
-    auto* sums = reinterpret_cast<std::int32_t*>(memory.get(num_rows * stride_));
+    // Sums of a block that is one step deep are finished tile by tile.
+    std::int32_t* sums = nullptr;
+    if (num_steps_ > 1) sums = reinterpret_cast<std::int32_t*>(memory.get(rows_.size() * stride_));
     for (std::int64_t step = 0; step < num_steps_; ++step) {
       const Range groups = part_of(num_groups_, num_steps_, step);
       for (std::int64_t tile = 0; tile < num_row_tiles_; ++tile) {
         const Range rows = part_of(rows_.size(), num_row_tiles_, tile);
-        std::int32_t* row_sums = num_steps_ == 1 ? sums : sums + rows.begin * stride_;
-        multiply_tiles(rows, groups, row_sums);
-        if (step == num_steps_ - 1) finish(rows, row_sums);
+        multiply_tiles(rows, groups, sums != nullptr ? sums + rows.begin * stride_ : nullptr);
       }
     }
   }
 
  private:
-  // One row of tiles. `rows` counts from the block's first; sums: rows stride_ apart.
+  // One row of tiles. `rows` counts from the block's first; sums: rows stride_ apart, or null where
+  // the groups are all there are.
   void multiply_tiles(Range rows, Range groups, std::int32_t* sums) const {
     alignas(64) std::uint8_t a[kMaxInt8TileRows * kInt8RowBytes];
-    const Int8Matrix& x = product_.x;
+    alignas(64) std::int32_t tile_sums[kMaxInt8TileRows * kMaxInt8TileCols];
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-      const std::uint8_t* from =
-          x.values + (rows_.begin + r) * x.stride + groups.begin * kInt8GroupInputs;
-      std::copy_n(from, groups.size() * kInt8GroupInputs, a + (r - rows.begin) * kInt8RowBytes);
+      std::copy_n(row(r, groups), groups.size() * kInt8GroupInputs,
+                  a + (r - rows.begin) * kInt8RowBytes);
     }
+    prefetch_rows({rows.end, std::min(rows.end + kernels_.tile_rows, rows_.size())}, groups);
     const Int8Tile multiply = kernels_.tile(rows.size());
     const Accumulate accumulate = groups.begin == 0 ? Accumulate::kNo : Accumulate::kYes;
+    Int8TileEnd end = end_of(rows);
+    end.stride = sums != nullptr ? stride_ : kernels_.tile_cols;
     for (std::int64_t t = 0; t < num_col_tiles_; ++t) {
-      const std::int64_t col = t * kernels_.tile_cols;
-      multiply(a, packed(groups.begin, cols_.begin + col),
-               right_half(groups.begin, cols_.begin + col), groups.size(), sums + col, stride_,
-               accumulate);
+      const std::int64_t col = cols_.begin + t * kernels_.tile_cols;
+      std::int32_t* to = sums != nullptr ? sums + t * kernels_.tile_cols : tile_sums;
+      multiply(a, packed(groups.begin, col), right_half(groups.begin, col), groups.size(), to,
+               end.stride, accumulate);
+      if (groups.end == num_groups_)
+        finish(to, {col, std::min(col + kernels_.tile_cols, cols_.end)}, end);
+    }
+  }
+
+  // Of the activations; `r` counts from the block's first.
+  const std::uint8_t* row(std::int64_t r, Range groups) const {
+    const Int8Matrix& x = product_.x;
+    return x.values + (rows_.begin + r) * x.stride + groups.begin * kInt8GroupInputs;
+  }
+
+  void prefetch_rows(Range rows, Range groups) const {
+    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
+      const std::uint8_t* from = row(r, groups);
+      for (std::int64_t i = 0; i < groups.size() * kInt8GroupInputs; i += 64)
+        __builtin_prefetch(from + i, 0, 2);  // second level: the first holds this tile's
     }
   }
 
@@ -95,22 +112,27 @@ class Block {
     return packed(group, right) - packed(group, col);
   }
 
-  void finish(Range rows, const std::int32_t* sums) const {
-    const std::int64_t col = cols_.begin;
-    Int8RowEnd end;
-    end.scales = product_.scales + col;
-    end.weight_sums = product_.weight_sums + col;
-    end.offsets = product_.offsets != nullptr ? product_.offsets + col : nullptr;
-    end.bias = product_.bias != nullptr ? product_.bias + col : nullptr;
+  // What the ends of all tiles of these rows have in common.
+  Int8TileEnd end_of(Range rows) const {
+    Int8TileEnd end;
+    end.rows = rows.size();
+    end.zero_points = product_.x.zero_points + rows_.begin + rows.begin;
+    end.row_scales = product_.x.scales + rows_.begin + rows.begin;
     end.add = product_.add;
-    end.cols = cols_.size();
-    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-      end.sums = sums + (r - rows.begin) * stride_;
-      end.zero_point = product_.x.zero_points[rows_.begin + r];
-      end.row_scale = product_.x.scales[rows_.begin + r];
-      end.y = product_.y.row(rows_.begin + r) + col;
-      kernels_.finish_row(end);
-    }
+    end.y = product_.y.row(rows_.begin + rows.begin);
+    end.y_stride = product_.y.stride;
+    return end;
+  }
+
+  void finish(const std::int32_t* sums, Range cols, Int8TileEnd end) const {
+    end.sums = sums;
+    end.cols = cols.size();
+    end.scales = product_.scales + cols.begin;
+    end.weight_sums = product_.weight_sums + cols.begin;
+    end.offsets = product_.offsets != nullptr ? product_.offsets + cols.begin : nullptr;
+    end.bias = product_.bias != nullptr ? product_.bias + cols.begin : nullptr;
+    end.y += cols.begin;
+    kernels_.finish_tile(end);
   }
 
   const Int8Product& product_;

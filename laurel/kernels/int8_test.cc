@@ -274,11 +274,13 @@ const Int8Case kCases[] = {
 struct Int8Data {
   Grid2 x, w, old;
   Stored bias;
+  std::vector<float> offsets;
   Int8Data(const Int8Case& c, std::mt19937& rng)
       : x(Grid2::random(c.rows, c.in, 3, rng)),
         w(Grid2::random(c.out, c.in, 0, rng)),
         old(Grid2::random(c.rows, c.out, 5, rng)),
-        bias(random_values(c.out, rng), DType::kBF16, 1) {}
+        bias(random_values(c.out, rng), DType::kBF16, 1),
+        offsets(random_values(c.out, rng)) {}
 };
 
 class Int8Linear : public ::testing::TestWithParam<Int8Case> {};
@@ -291,24 +293,27 @@ TEST_P(Int8Linear, GivesTheBitsOfTheReference) {
   ThreadPool one(1);
   const Packed packed(data.w, one);
   const VectorParameter bias = c.bias ? data.bias.vector(c.out) : VectorParameter{};
-  const std::vector<float> want =
-      reference::int8_linear(reference::quantize_rows(data.x.view()), packed.weight(), bias,
-                             data.old.view(), c.accumulate);
-  for_each_isa([&](const std::string&) {
-    for (const int threads : {1, 2, 5}) {
-      ThreadPool pool(threads);
-      const Quantized x(data.x.view(), pool);
-      Grid2 y = data.old;
-      int8_linear(x.view(), packed.weight(), bias, y.view(), c.accumulate, pool);
-      for (std::int64_t r = 0; r < c.rows; ++r) {
-        for (std::int64_t n = 0; n < c.out; ++n) {
-          ASSERT_EQ(bits(y.at(r, n)), bits(want[static_cast<std::size_t>(r * c.out + n)]))
-              << r << ", " << n << ", " << threads << " threads";
+  for (const bool has_offsets : {false, true}) {
+    Int8Weight weight = packed.weight();
+    if (has_offsets) weight.offsets = data.offsets.data();
+    const std::vector<float> want = reference::int8_linear(
+        reference::quantize_rows(data.x.view()), weight, bias, data.old.view(), c.accumulate);
+    for_each_isa([&](const std::string&) {
+      for (const int threads : {1, 2, 5}) {
+        ThreadPool pool(threads);
+        const Quantized x(data.x.view(), pool);
+        Grid2 y = data.old;
+        int8_linear(x.view(), weight, bias, y.view(), c.accumulate, pool);
+        for (std::int64_t r = 0; r < c.rows; ++r) {
+          for (std::int64_t n = 0; n < c.out; ++n) {
+            ASSERT_EQ(bits(y.at(r, n)), bits(want[static_cast<std::size_t>(r * c.out + n)]))
+                << r << ", " << n << ", " << threads << " threads";
+          }
         }
+        EXPECT_TRUE(y.padding_intact());
       }
-      EXPECT_TRUE(y.padding_intact());
-    }
-  });
+    });
+  }
 }
 
 TEST_P(Int8Linear, RowsDoNotDependOnTheirNeighbors) {

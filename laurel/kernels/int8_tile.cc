@@ -191,46 +191,84 @@ HWY_POP_ATTRIBUTES
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
 
-void finish_row(const Int8RowEnd& row) {
+// kVectors vectors of columns, from column `col` on. kMore: there are offsets, a bias or y to add.
+template <int kVectors, bool kMore>
+HWY_INLINE void finish_columns(const Int8TileEnd& end, std::int64_t col) {
   const I32 di;
   const F32 d;
-  std::int64_t i = 0;
-  for (; i + kLanes <= row.cols; i += kLanes) {
-    const auto zero = hn::Mul(hn::Set(di, row.zero_point), hn::LoadU(di, row.weight_sums + i));
-    const auto sum = hn::Sub(hn::LoadU(di, row.sums + i), zero);
-    const auto scale = hn::Mul(hn::Set(d, row.row_scale), hn::LoadU(d, row.scales + i));
-    auto v = hn::Mul(hn::ConvertTo(d, sum), scale);
-    if (row.offsets != nullptr) v = hn::Add(v, hn::LoadU(d, row.offsets + i));
-    if (row.bias != nullptr) v = hn::Add(v, hn::LoadU(d, row.bias + i));
-    if (row.add) v = hn::Add(v, hn::LoadU(d, row.y + i));
-    hn::StoreU(v, d, row.y + i);
+  Ints weight_sums[kVectors];
+  hn::Vec<F32> scales[kVectors], offsets[kVectors], bias[kVectors];
+  const bool has_offsets = end.offsets != nullptr, has_bias = end.bias != nullptr, add = end.add;
+  for (int i = 0; i < kVectors; ++i) {
+    const std::int64_t c = col + i * kLanes;
+    weight_sums[i] = hn::LoadU(di, end.weight_sums + c);
+    scales[i] = hn::LoadU(d, end.scales + c);
+    offsets[i] = has_offsets ? hn::LoadU(d, end.offsets + c) : hn::Zero(d);
+    bias[i] = has_bias ? hn::LoadU(d, end.bias + c) : hn::Zero(d);
   }
-  for (; i < row.cols; ++i) {
+  const std::int32_t* sums = end.sums + col;
+  const std::int32_t* zero_points = end.zero_points;
+  const float* row_scales = end.row_scales;
+  float* y = end.y + col;
+  for (std::int64_t r = 0; r < end.rows; ++r, sums += end.stride, y += end.y_stride) {
+    const auto zero_point = hn::Set(di, zero_points[r]);
+    const auto row_scale = hn::Set(d, row_scales[r]);
+    for (int i = 0; i < kVectors; ++i) {
+      const auto zero = hn::Mul(zero_point, weight_sums[i]);
+      const auto sum = hn::Sub(hn::LoadU(di, sums + i * kLanes), zero);
+      auto v = hn::Mul(hn::ConvertTo(d, sum), hn::Mul(row_scale, scales[i]));
+      if constexpr (kMore) {
+        if (has_offsets) v = hn::Add(v, offsets[i]);
+        if (has_bias) v = hn::Add(v, bias[i]);
+        if (add) v = hn::Add(v, hn::LoadU(d, y + i * kLanes));
+      }
+      hn::StoreU(v, d, y + i * kLanes);
+    }
+  }
+}
+
+void finish_column(const Int8TileEnd& end, std::int64_t c) {
+  for (std::int64_t r = 0; r < end.rows; ++r) {
     // Modulo 2^32, as vectors are.
-    const std::uint32_t zero =
-        static_cast<std::uint32_t>(row.zero_point) * static_cast<std::uint32_t>(row.weight_sums[i]);
-    const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(row.sums[i]) - zero);
-    float v = static_cast<float>(sum) * (row.row_scale * row.scales[i]);
-    if (row.offsets != nullptr) v += row.offsets[i];
-    if (row.bias != nullptr) v += row.bias[i];
-    if (row.add) v += row.y[i];
-    row.y[i] = v;
+    const std::uint32_t zero = static_cast<std::uint32_t>(end.zero_points[r]) *
+                               static_cast<std::uint32_t>(end.weight_sums[c]);
+    const auto sum =
+        static_cast<std::int32_t>(static_cast<std::uint32_t>(end.sums[r * end.stride + c]) - zero);
+    float& y = end.y[r * end.y_stride + c];
+    float v = static_cast<float>(sum) * (end.row_scales[r] * end.scales[c]);
+    if (end.offsets != nullptr) v += end.offsets[c];
+    if (end.bias != nullptr) v += end.bias[c];
+    if (end.add) v += y;
+    y = v;
   }
+}
+
+template <bool kMore>
+HWY_NOINLINE void finish_tile_with(const Int8TileEnd& end) {
+  std::int64_t c = 0;
+  for (; c + 2 * kLanes <= end.cols; c += 2 * kLanes) finish_columns<2, kMore>(end, c);
+  for (; c + kLanes <= end.cols; c += kLanes) finish_columns<1, kMore>(end, c);
+  for (; c < end.cols; ++c) finish_column(end, c);
+}
+
+void finish_tile(const Int8TileEnd& end) {
+  const bool more = end.offsets != nullptr || end.bias != nullptr || end.add;
+  more ? finish_tile_with<true>(end) : finish_tile_with<false>(end);
 }
 
 const Int8Kernels& kernels_of_isa() {
 #ifdef LAUREL_INT8_AMX
   static constexpr Int8Kernels kTiles{amx::kTileRows, 2 * amx::kHalf,
-                                      amx::find_tile<amx::kTileRows>, finish_row};
+                                      amx::find_tile<amx::kTileRows>, finish_tile};
   if (use_dot_products(DotProducts::kAmx)) return kTiles;
 #endif
 #ifdef LAUREL_INT8_VNNI
   static constexpr Int8Kernels kDotProducts{vnni::kTileRows, 2 * kLanes,
-                                            vnni::find_tile<vnni::kTileRows>, finish_row};
+                                            vnni::find_tile<vnni::kTileRows>, finish_tile};
   if (use_dot_products(vnni::kKind)) return kDotProducts;
 #endif
   static constexpr Int8Kernels kPairs{pairs::kTileRows, 2 * kLanes,
-                                      pairs::find_tile<pairs::kTileRows>, finish_row};
+                                      pairs::find_tile<pairs::kTileRows>, finish_tile};
   return kPairs;
 }
 

@@ -175,14 +175,37 @@ void rotate(const PassContext& context, Matrix x, std::int64_t num_heads,
   round_values(context, x);
 }
 
+// `count` rows from `begin` on.
+Matrix part_of(Matrix x, std::int64_t begin, std::int64_t count) {
+  return {x.row(begin), count, x.cols, x.stride};
+}
+
+// Of ascending rows, those of a part, counted from its first.
+std::vector<std::int32_t> part_of(std::span<const std::int32_t> rows, std::int64_t begin,
+                                  std::int64_t count) {
+  std::vector<std::int32_t> part;
+  for (auto r = std::ranges::lower_bound(rows, begin); r != rows.end() && *r < begin + count; ++r)
+    part.push_back(*r - static_cast<std::int32_t>(begin));
+  return part;
+}
+
 }  // namespace
 
 void BlockForward::run(const BlockValues& values, Matrix product, Matrix out) const {
   project(values);
   attend(values);
   add_attention(values);
-  open_mlp(values);
-  close_mlp(values, product, out);
+  const std::int64_t num_rows = values.x_mid.rows, at_once = values.gate.rows;
+  for (std::int64_t begin = 0; begin < num_rows; begin += at_once) {
+    const std::int64_t count = std::min(at_once, num_rows - begin);
+    BlockValues part;
+    part.x_mid = part_of(values.x_mid, begin, count);
+    part.gate = part_of(values.gate, 0, count);
+    part.up = part_of(values.up, 0, count);
+    const std::vector<std::int32_t> fine_rows = part_of(queries_.fine_rows, begin, count);
+    open_mlp(part, fine_rows);
+    close_mlp(part, fine_rows, part_of(product, 0, count), part_of(out, begin, count));
+  }
 }
 
 void BlockForward::project(const BlockValues& values) const {
@@ -205,9 +228,10 @@ void BlockForward::project(const BlockValues& values) const {
   rotate(context_, values.q, context_.config.num_heads, queries_.positions);
 }
 
-void BlockForward::add_linear(ConstMatrix x, const Linear& parameters, Matrix y) const {
+void BlockForward::add_linear(ConstMatrix x, std::span<const std::int32_t> fine_rows,
+                              const Linear& parameters, Matrix y) const {
   const ArenaScope scope(context_.scratch);
-  linear(context_, LinearInput(context_, x, queries_.fine_rows), parameters, y, Accumulate::kYes);
+  linear(context_, LinearInput(context_, x, fine_rows), parameters, y, Accumulate::kYes);
 }
 
 void BlockForward::attend(const BlockValues& values) const {
@@ -228,23 +252,29 @@ void BlockForward::add_attention(const BlockValues& values) const {
   } else if (values.x_mid.data != values.x.data) {
     copy_rows(values.x, values.x_mid, context_.pool);
   }
-  add_linear(values.attended, layer_.o, values.x_mid);
+  add_linear(values.attended, queries_.fine_rows, layer_.o, values.x_mid);
 }
 
 void BlockForward::open_mlp(const BlockValues& values) const {
+  open_mlp(values, queries_.fine_rows);
+}
+
+void BlockForward::open_mlp(const BlockValues& values,
+                            std::span<const std::int32_t> fine_rows) const {
   const ArenaScope scope(context_.scratch);
   const Matrix normed = context_.scratch.matrix(values.x_mid.rows, values.x_mid.cols);
   norm(context_, values.x_mid, layer_.post_attention_norm, normed);
-  const LinearInput input(context_, normed, queries_.fine_rows);
+  const LinearInput input(context_, normed, fine_rows);
   linear(context_, input, layer_.gate, values.gate);
   linear(context_, input, layer_.up, values.up);
 }
 
-void BlockForward::close_mlp(const BlockValues& values, Matrix product, Matrix out) const {
+void BlockForward::close_mlp(const BlockValues& values, std::span<const std::int32_t> fine_rows,
+                             Matrix product, Matrix out) const {
   kernels::silu_mul(values.gate, values.up, product, context_.pool);
   round_values(context_, product);
   if (out.data != values.x_mid.data) copy_rows(values.x_mid, out, context_.pool);
-  add_linear(product, layer_.down, out);
+  add_linear(product, fine_rows, layer_.down, out);
 }
 
 }  // namespace laurel::model

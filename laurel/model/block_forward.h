@@ -67,7 +67,8 @@ class BlockForward {
                const QueryRows& queries)
       : context_(context), layer_(layer), index_(index), queries_(queries) {}
 
-  // The steps in order. All of them:
+  // The steps in order. All of them; the last two in parts, if gate, up and product have fewer rows
+  // than x_mid, which leaves in them what the last part computed:
   void run(const BlockValues& values, kernels::Matrix product, kernels::Matrix out) const;
   // x -> k, v, q
   void project(const BlockValues& values) const;
@@ -77,12 +78,16 @@ class BlockForward {
   void add_attention(const BlockValues& values) const;
   // x_mid -> gate, up
   void open_mlp(const BlockValues& values) const;
-  // x_mid, gate, up -> out, which may be x_mid. `product`: [query rows, intermediate], may be gate.
-  void close_mlp(const BlockValues& values, kernels::Matrix product, kernels::Matrix out) const;
 
  private:
+  // Of some of the query rows, with their fine rows.
+  void open_mlp(const BlockValues& values, std::span<const std::int32_t> fine_rows) const;
+  // x_mid, gate, up -> out, which may be x_mid. `product`: [query rows, intermediate], may be gate.
+  void close_mlp(const BlockValues& values, std::span<const std::int32_t> fine_rows,
+                 kernels::Matrix product, kernels::Matrix out) const;
   // y += x · Wᵀ for the query rows.
-  void add_linear(kernels::ConstMatrix x, const Linear& parameters, kernels::Matrix y) const;
+  void add_linear(kernels::ConstMatrix x, std::span<const std::int32_t> fine_rows,
+                  const Linear& parameters, kernels::Matrix y) const;
 
   const PassContext& context_;
   const LayerWeights& layer_;

@@ -1,5 +1,7 @@
 #include "laurel/model/forward_pass.h"
 
+#include <algorithm>
+
 namespace laurel::model {
 
 using kernels::Matrix;
@@ -54,6 +56,19 @@ std::vector<float> ForwardPass::score(kernels::ConstMatrix x) const {
   return result;
 }
 
+// How many rows go through the MLP at once. What is between its matrices is then still in the cache
+// of the thread that goes on with it, if so few rows are worth a product; row results are the same.
+std::int64_t ForwardPass::rows_of_mlp(std::int64_t num_rows) const {
+  constexpr std::int64_t kBytesPerThread = 3 << 20;
+  constexpr std::int64_t kMinRows = 256;
+  constexpr std::int64_t kWholeTiles = 168;           // of 6, 12 or 14 rows
+  if (context_.observer != nullptr) return num_rows;  // it is to see all of them
+  const std::int64_t row_bytes = 2 * context_.config.intermediate_size * sizeof(float);
+  const std::int64_t rows = context_.pool.num_threads() * kBytesPerThread / row_bytes;
+  if (rows < kMinRows || rows >= num_rows) return num_rows;
+  return rows / kWholeTiles * kWholeTiles;
+}
+
 BlockValues ForwardPass::scratch_values(Matrix x, const QueryRows& queries) const {
   const ModelConfig& config = context_.config;
   Arena& arena = context_.scratch;
@@ -65,8 +80,9 @@ BlockValues ForwardPass::scratch_values(Matrix x, const QueryRows& queries) cons
   values.v = arena.matrix(x.rows, kv);
   values.q = arena.matrix(queries.count(), query);
   values.attended = arena.matrix(queries.count(), query);
-  values.gate = arena.matrix(queries.count(), config.intermediate_size);
-  values.up = arena.matrix(queries.count(), config.intermediate_size);
+  const std::int64_t mlp_rows = rows_of_mlp(queries.count());
+  values.gate = arena.matrix(mlp_rows, config.intermediate_size);
+  values.up = arena.matrix(mlp_rows, config.intermediate_size);
   return values;
 }
 

@@ -29,6 +29,7 @@ class ForwardPass {
   std::vector<float> score(kernels::ConstMatrix x) const;
 
  private:
+  std::int64_t rows_of_mlp(std::int64_t num_rows) const;
   BlockValues scratch_values(kernels::Matrix x, const QueryRows& queries) const;
 
   const PassContext& context_;

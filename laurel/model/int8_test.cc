@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <random>
 
 #include "laurel/base/error.h"
 #include "laurel/base/file.h"
@@ -53,6 +54,25 @@ TEST(Int8Model, RewardsStayNearFloat32) {
         relative_error(rewards_of(exact, rows, kApart, pool), rewards_of(fast, rows, kApart, pool));
     EXPECT_GT(error, 1e-5);  // it does round
     EXPECT_LT(error, 0.25);  // layers of 32 random inputs, where rounding averages out least
+  }
+}
+
+// A pack of more rows than go through the MLP at once (ForwardPass::rows_of_mlp).
+TEST(Int8Model, LargePacksGiveTheRewardsOfSmallOnes) {
+  std::mt19937 rng(5);
+  Rows rows(90);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t k = 0; k < 90 + i; ++k)
+      rows[i].push_back(static_cast<std::int32_t>(rng() % 90));
+  }
+  ThreadPool pool(1);
+  const RewardModel exact({golden("llama"), {}, Precision::kF32}, pool);
+  const RewardModel fast = int8_model("llama", "", pool);
+  for (const RewardModel* model : {&exact, &fast}) {
+    const auto rewards = [&](std::int64_t max_tokens) {
+      return rewards_of(*model, rows, {.max_tokens = max_tokens, .separate_ends = true}, pool);
+    };
+    EXPECT_EQ(rewards(20'000), rewards(1'000));
   }
 }
 

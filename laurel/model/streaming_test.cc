@@ -50,9 +50,9 @@ class StreamingTest : public testing::Test {
     const formats::TensorStore store = formats::TensorStore::open(golden(name));
     std::vector<formats::TensorToWrite> tensors;
     for (const auto& [tensor, view] : store.tensors()) {
-      tensors.push_back({tensor, dtype, view.shape, [&view = view, dtype](const formats::ByteSink& sink) {
-                           sink(bytes_as(view, dtype));
-                         }});
+      tensors.push_back(
+          {tensor, dtype, view.shape,
+           [&view = view, dtype](const formats::ByteSink& sink) { sink(bytes_as(view, dtype)); }});
     }
     formats::ShardOptions options;
     options.max_bytes = max_bytes;
