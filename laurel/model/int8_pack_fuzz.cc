@@ -77,7 +77,8 @@ std::filesystem::path make_directory() {
 void score(const std::filesystem::path& directory) {
   static laurel::ThreadPool pool(1);
   const laurel::model::RewardModel model({.directory = directory}, pool);
-  const std::vector<laurel::packing::Sequence> sequences{{{1, 2, 3, 4, 5}, 0}, {{1, 2, 6}, 0}};
+  const std::vector<std::int32_t> longer{1, 2, 3, 4, 5}, shorter{1, 2, 6};
+  const std::vector<laurel::packing::Sequence> sequences{{longer, 0}, {shorter, 0}};
   for (const auto& pack : laurel::packing::plan_packs(sequences, {.separate_ends = true})) {
     if (model.forward(pack, pool).size() != pack.score_points.size()) std::abort();
   }
