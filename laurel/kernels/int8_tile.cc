@@ -267,6 +267,7 @@ const Int8Kernels& kernels_of_isa() {
                                             vnni::find_tile<vnni::kTileRows>, finish_tile};
   if (use_dot_products(vnni::kKind)) return kDotProducts;
 #endif
+  static_assert(2 * kLanes <= kMaxInt8TileCols);
   static constexpr Int8Kernels kPairs{pairs::kTileRows, 2 * kLanes,
                                       pairs::find_tile<pairs::kTileRows>, finish_tile};
   return kPairs;
