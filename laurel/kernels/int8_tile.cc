@@ -191,8 +191,8 @@ HWY_POP_ATTRIBUTES
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
 
-// kVectors vectors of columns, from column `col` on. kMore: there are offsets, a bias or y to add.
-template <int kVectors, bool kMore>
+// kVectors vectors of columns, from column `col` on.
+template <int kVectors>
 HWY_INLINE void finish_columns(const Int8TileEnd& end, std::int64_t col) {
   const I32 di;
   const F32 d;
@@ -217,11 +217,9 @@ HWY_INLINE void finish_columns(const Int8TileEnd& end, std::int64_t col) {
       const auto zero = hn::Mul(zero_point, weight_sums[i]);
       const auto sum = hn::Sub(hn::LoadU(di, sums + i * kLanes), zero);
       auto v = hn::Mul(hn::ConvertTo(d, sum), hn::Mul(row_scale, scales[i]));
-      if constexpr (kMore) {
-        if (has_offsets) v = hn::Add(v, offsets[i]);
-        if (has_bias) v = hn::Add(v, bias[i]);
-        if (add) v = hn::Add(v, hn::LoadU(d, y + i * kLanes));
-      }
+      if (has_offsets) v = hn::Add(v, offsets[i]);
+      if (has_bias) v = hn::Add(v, bias[i]);
+      if (add) v = hn::Add(v, hn::LoadU(d, y + i * kLanes));
       hn::StoreU(v, d, y + i * kLanes);
     }
   }
@@ -243,17 +241,11 @@ void finish_column(const Int8TileEnd& end, std::int64_t c) {
   }
 }
 
-template <bool kMore>
-HWY_NOINLINE void finish_tile_with(const Int8TileEnd& end) {
-  std::int64_t c = 0;
-  for (; c + 2 * kLanes <= end.cols; c += 2 * kLanes) finish_columns<2, kMore>(end, c);
-  for (; c + kLanes <= end.cols; c += kLanes) finish_columns<1, kMore>(end, c);
-  for (; c < end.cols; ++c) finish_column(end, c);
-}
-
 void finish_tile(const Int8TileEnd& end) {
-  const bool more = end.offsets != nullptr || end.bias != nullptr || end.add;
-  more ? finish_tile_with<true>(end) : finish_tile_with<false>(end);
+  std::int64_t c = 0;
+  for (; c + 2 * kLanes <= end.cols; c += 2 * kLanes) finish_columns<2>(end, c);
+  for (; c + kLanes <= end.cols; c += kLanes) finish_columns<1>(end, c);
+  for (; c < end.cols; ++c) finish_column(end, c);
 }
 
 const Int8Kernels& kernels_of_isa() {
