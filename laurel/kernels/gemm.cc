@@ -15,13 +15,13 @@
 #define LAUREL_GEMM_ONCE
 namespace laurel::kernels {
 
-// Floats of a block's expanded b: well inside a second-level cache, half of what rows and sums
-// leave of a large one. The more, the less often rows are copied.
-inline std::int64_t panel_floats() {
-  constexpr std::int64_t kLeast = 384 * 1024, kOthers = 256 * 1024;  // bytes
+// Bytes of a block's expanded b that stay in the second-level cache: well inside a small one, half
+// of what rows and sums leave of a large one.
+inline std::int64_t second_level_panel_bytes() {
+  constexpr std::int64_t kLeast = 384 * 1024, kOthers = 256 * 1024;
   static const std::int64_t bytes =
       std::max(kLeast, (std::int64_t{::sysconf(_SC_LEVEL2_CACHE_SIZE)} - kOthers) / 2);
-  return bytes / std::int64_t{sizeof(float)};
+  return bytes;
 }
 
 }  // namespace laurel::kernels
@@ -36,11 +36,27 @@ inline std::int64_t panel_floats() {
 HWY_BEFORE_NAMESPACE();
 namespace laurel::kernels::HWY_NAMESPACE {
 
-constexpr std::int64_t kMaxBlockRows = 512;  // bounds the partial sums
+// Which operand stays in the first-level cache. The large tile of many registers is a long way
+// through a panel: its rows stay there, and panels come from the second level. A small tile leaves
+// its rows after each panel: the panel stays, and a group of tiles comes from the second level.
+constexpr bool kRowsStay = kManyRegisters;
+constexpr std::int64_t kGroupTiles = kRowsStay ? 1 : 21;
+constexpr std::int64_t kMaxBlockRows = kRowsStay ? 512 : 1024;  // bounds the partial sums
 constexpr std::int64_t kTileFloats = kTileRows * kPanelCols;
 constexpr std::int64_t kPanelStride = kMaxDepth * kPanelCols;
+// Panels that are made from the same stored rows, where b lies as it is: rows are read in longer
+// runs.
+constexpr std::int64_t kWidenedPanels = 8;
 // What expanding one panel costs, in rows of multiplying by it.
 constexpr std::int64_t kExpandCost = 6;
+
+std::int64_t max_block_panels(std::int64_t depth) {
+  constexpr std::int64_t kBeyondSecondLevel = 3 << 19;  // bytes: a core's share of a third level
+  const std::int64_t bytes = kRowsStay ? second_level_panel_bytes() : kBeyondSecondLevel;
+  const std::int64_t panel_bytes =
+      std::clamp<std::int64_t>(depth, 1, kMaxDepth) * kPanelCols * std::int64_t{sizeof(float)};
+  return std::max<std::int64_t>(1, bytes / panel_bytes);
+}
 
 // One block of c, rows × columns, over all of the depth.
 class Block {
@@ -48,9 +64,12 @@ class Block {
   Block(const Product& product, Range rows, Range cols)
       : product_(product), rows_(rows), cols_(cols) {
     num_tiles_ = ceil_div(rows.size(), kTileRows);
+    num_groups_ = ceil_div(num_tiles_, kGroupTiles);
     num_panels_ = ceil_div(cols.size(), kPanelCols);
-    // Nothing comes after the chain: c itself holds the partial sums.
-    in_place_ = product.result == Result::kReplace && product.bias == nullptr;
+    height_ = ceil_div(rows.size(), num_tiles_);
+    num_high_ = rows.size() - num_tiles_ * (height_ - 1);
+    high_tile_ = tile_function(height_);
+    low_tile_ = tile_function(std::max<std::int64_t>(1, height_ - 1));
   }
 
   void compute() {
@@ -60,16 +79,16 @@ class Block {
     const std::int64_t num_steps =
         std::max<std::int64_t>(1, ceil_div(depth, kMaxDepth / multiple * multiple));
     const std::int64_t step = round_up(ceil_div(depth, num_steps), multiple);
-    static thread_local Scratch panel_memory, sum_memory;
-    panels_ = panel_memory.get(num_panels_ * kPanelStride);
+    static thread_local Scratch row_memory, panel_memory, sum_memory;
+    group_rows_ = row_memory.get(std::min(num_tiles_, kGroupTiles) * kTileRows * kDepthStride);
+    kept_panels_ = num_groups_ > 1 ? num_panels_ : std::min(num_panels_, kWidenedPanels);
+    panels_ = panel_memory.get(kept_panels_ * kPanelStride);
     many_steps_ = num_steps > 1;
-    sums_ =
-        sum_memory.get((many_steps_ && !in_place_ ? num_tiles_ * num_panels_ : 1) * kTileFloats);
+    sums_ = sum_memory.get((many_steps_ ? num_tiles_ * num_panels_ : 1) * kTileFloats);
     std::int64_t k = 0;
     do {
       const Range part{k, std::min(k + step, depth)};
-      expand(part);
-      for (std::int64_t tile = 0; tile < num_tiles_; ++tile) multiply_tile(tile, part);
+      for (std::int64_t group = 0; group < num_groups_; ++group) multiply_group(group, part);
       k = part.end;
     } while (k < depth);
   }
@@ -80,86 +99,92 @@ class Block {
            dtype_bytes(product_.b.dtype, row * product_.b.stride + col);
   }
 
-  void expand(Range k) {
+  float* panel(std::int64_t p) const { return panels_ + p % kept_panels_ * kPanelStride; }
+
+  Range panel_cols(std::int64_t p) const {
+    const std::int64_t begin = cols_.begin + p * kPanelCols;
+    return {begin, std::min(begin + kPanelCols, cols_.end)};
+  }
+
+  // Panel p, where b lies as it is some after it, too.
+  void expand(std::int64_t p, Range k) {
     const DType dtype = product_.b.dtype;
     const std::int64_t row_bytes = dtype_bytes(dtype, product_.b.stride);
-    if (product_.b_layout == Layout::kAsIs) {
-      widen_panels(dtype, {stored(k.begin, cols_.begin), row_bytes, k.size()}, cols_.size(),
-                   panels_, kPanelStride);
-      return;
-    }
-    for (std::int64_t p = 0; p < num_panels_; ++p) {
-      const std::int64_t col = cols_.begin + p * kPanelCols;
-      const StoredRows rows{stored(col, k.begin), row_bytes, std::min(kPanelCols, cols_.end - col)};
-      expand_panel(dtype, rows, k.size(), panels_ + p * kPanelStride);
+    const Range cols = panel_cols(p);
+    if (product_.b_layout == Layout::kTransposed) {
+      const StoredRows rows{stored(cols.begin, k.begin), row_bytes, cols.size()};
+      expand_panel(dtype, rows, k.size(), panel(p));
+    } else if (p % kWidenedPanels == 0) {
+      const StoredRows rows{stored(k.begin, cols.begin), row_bytes, k.size()};
+      const std::int64_t end = std::min(cols_.end, cols.begin + kWidenedPanels * kPanelCols);
+      widen_panels(dtype, rows, end - cols.begin, panel(p), kPanelStride);
     }
   }
 
-  Range tile_rows(std::int64_t tile) const {
-    const Range part = part_of(rows_.size(), num_tiles_, tile);
-    return {rows_.begin + part.begin, rows_.begin + part.end};
+  // Rows of tiles [begin, end): the first num_high_ tiles have height_ rows, the others one less.
+  Range rows_of(Range tiles) const {
+    const auto row = [&](std::int64_t tile) {
+      return rows_.begin + tile * height_ - std::max<std::int64_t>(0, tile - num_high_);
+    };
+    return {row(tiles.begin), row(tiles.end)};
   }
+  Range tile_rows(std::int64_t tile) const { return rows_of({tile, tile + 1}); }
 
-  // A share of the next tile's rows for each panel of this one: they come from beyond the second
-  // level, where a block's panels have been since.
-  void prefetch_rows(Range rows, Range k, std::int64_t panel) const {
+  Range group_tiles(std::int64_t group) const { return part_of(num_tiles_, num_groups_, group); }
+
+  // A share of the next group's rows for each panel of this one, into the second level: the first
+  // holds what is in use.
+  void prefetch_rows(Range rows, Range k, std::int64_t p) const {
     constexpr std::int64_t kLineFloats = 16;
-    const Range share = part_of(rows.size(), num_panels_, panel);
+    const Range share = part_of(rows.size(), num_panels_, p);
     for (std::int64_t r = share.begin; r < share.end; ++r) {
       const float* row = product_.a.row(rows.begin + r);
-      for (std::int64_t i = k.begin; i < k.end; i += kLineFloats)
-        __builtin_prefetch(row + i, 0, 2);  // second level: the first holds this tile's
+      for (std::int64_t i = k.begin; i < k.end; i += kLineFloats) __builtin_prefetch(row + i, 0, 2);
     }
   }
 
-  // The partial sums of the next panel, which are in c.
-  void prefetch_result(Range rows, std::int64_t col) const {
+  // What the next tile is going to be written to.
+  void prefetch_result(Range rows, Range cols) const {
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-      const float* c = product_.c.row(r) + col;
-      hwy::Prefetch(c);
-      hwy::Prefetch(c + std::min(kPanelCols, product_.c.cols - col) - 1);
+      const float* c = product_.c.row(r);
+      hwy::Prefetch(c + cols.begin);
+      hwy::Prefetch(c + cols.end - 1);
     }
   }
 
-  void load_rows(Range rows, Range k, float* to) const {
-    for (std::int64_t r = rows.begin; r < rows.end; ++r, to += kDepthStride)
-      std::memcpy(to, product_.a.row(r) + k.begin,
-                  static_cast<std::size_t>(k.size()) * sizeof(float));
+  // Rows of a power of two of bytes fall into the same cache sets; copies do not.
+  void load_rows(Range tiles, Range k) {
+    const auto bytes = static_cast<std::size_t>(k.size()) * sizeof(float);
+    for (std::int64_t t = tiles.begin; t < tiles.end; ++t) {
+      const Range rows = tile_rows(t);
+      float* to = group_rows_ + (t - tiles.begin) * kTileRows * kDepthStride;
+      for (std::int64_t r = rows.begin; r < rows.end; ++r, to += kDepthStride)
+        std::memcpy(to, product_.a.row(r) + k.begin, bytes);
+    }
   }
 
-  void multiply_tile(std::int64_t tile, Range k) {
-    const Range rows = tile_rows(tile);
-    HWY_ALIGN float a[kTileRows * kDepthStride];
-    load_rows(rows, k, a);
-    const TileFunction function = tile_function(rows.size());
-    const Start start = k.begin == 0 ? Start::kZero : Start::kContinue;
+  void multiply_group(std::int64_t group, Range k) {
+    const Range tiles = group_tiles(group);
+    load_rows(tiles, k);
     for (std::int64_t p = 0; p < num_panels_; ++p) {
-      const float* panel = panels_ + p * kPanelStride;
-      const Range cols{cols_.begin + p * kPanelCols,
-                       std::min(cols_.end, cols_.begin + (p + 1) * kPanelCols)};
-      if (tile + 1 < num_tiles_) prefetch_rows(tile_rows(tile + 1), k, p);
-      if (in_place_) {
-        if (p + 1 < num_panels_) prefetch_result(rows, cols.end);
-        multiply_in_place(function, a, panel, k.size(), start, rows, cols);
-        continue;
-      }
-      float* sums = sums_ + (many_steps_ ? (tile * num_panels_ + p) * kTileFloats : 0);
-      function(a, panel, k.size(), sums, kPanelCols, start);
-      if (k.end == product_.depth) finish(rows, cols, sums);
+      if (group == 0) expand(p, k);
+      if (group + 1 < num_groups_) prefetch_rows(rows_of(group_tiles(group + 1)), k, p);
+      multiply_panel(tiles, p, k);
     }
   }
 
-  // The last panel may have fewer columns than a tile, which then takes a detour.
-  void multiply_in_place(TileFunction function, const float* a, const float* panel,
-                         std::int64_t depth, Start start, Range rows, Range cols) {
-    float* c = product_.c.row(rows.begin) + cols.begin;
-    const std::int64_t stride = product_.c.stride;
-    if (cols.size() == kPanelCols) return function(a, panel, depth, c, stride, start);
-    for (std::int64_t r = 0; start == Start::kContinue && r < rows.size(); ++r)
-      std::copy_n(c + r * stride, cols.size(), sums_ + r * kPanelCols);
-    function(a, panel, depth, sums_, kPanelCols, start);
-    for (std::int64_t r = 0; r < rows.size(); ++r)
-      std::copy_n(sums_ + r * kPanelCols, cols.size(), c + r * stride);
+  void multiply_panel(Range tiles, std::int64_t p, Range k) {
+    const bool last = k.end == product_.depth;
+    const Start start = k.begin == 0 ? Start::kZero : Start::kContinue;
+    const Range cols = panel_cols(p);
+    const float* b = panel(p);
+    const float* a = group_rows_;
+    for (std::int64_t t = tiles.begin; t < tiles.end; ++t, a += kTileRows * kDepthStride) {
+      if (last && t + 1 < tiles.end) prefetch_result(tile_rows(t + 1), cols);
+      float* sums = sums_ + (many_steps_ ? p * num_tiles_ + t : 0) * kTileFloats;
+      (t < num_high_ ? high_tile_ : low_tile_)(a, b, k.size(), sums, kPanelCols, start);
+      if (last) finish(tile_rows(t), cols, sums);
+    }
   }
 
   // Adds bias and the old c to complete sums.
@@ -193,17 +218,21 @@ class Block {
   Range rows_;
   Range cols_;
   std::int64_t num_tiles_ = 0;
+  std::int64_t num_groups_ = 0;
   std::int64_t num_panels_ = 0;
-  bool in_place_ = false;
+  std::int64_t height_ = 0;  // of the first num_high_ tiles; of the others one less
+  std::int64_t num_high_ = 0;
+  TileFunction high_tile_ = nullptr;
+  TileFunction low_tile_ = nullptr;
   bool many_steps_ = false;
-  float* panels_ = nullptr;
-  float* sums_ = nullptr;
+  std::int64_t kept_panels_ = 0;
+  float* group_rows_ = nullptr;  // [tile of the group, kTileRows, kDepthStride]
+  float* panels_ = nullptr;      // [kept_panels_, kPanelStride]
+  float* sums_ = nullptr;        // [panel, tile, kTileRows, kPanelCols] between steps
 };
 
 void multiply_share(const Product& product, Range rows, Range panels) {
-  const std::int64_t depth = std::clamp<std::int64_t>(product.depth, 1, kMaxDepth);
-  const std::int64_t block_panels =
-      std::max<std::int64_t>(1, panel_floats() / (depth * kPanelCols));
+  const std::int64_t block_panels = max_block_panels(product.depth);
   const std::int64_t num_row_blocks = ceil_div(rows.size(), kMaxBlockRows);
   const std::int64_t num_col_blocks = ceil_div(panels.size(), block_panels);
   for (std::int64_t i = 0; i < num_row_blocks; ++i) {

@@ -1,12 +1,15 @@
-// linear() and its gradients against OpenBLAS's sgemm on the shapes of real models, as a table of
-// speed ratios.
+// linear() and its gradients against the sgemm of OpenBLAS and of BLIS, as far as they are
+// installed, on the shapes of real models, as a table of speed ratios.
 //
 // kernels_gemm_bench [--op forward|dx|dw|all] [--isa NAME] [--threads N] [--rounds N]
 //   [--statistic median|min] [--filter TEXT] [--rows 64,256,1024]
-// Both run alternately in every round; the figures are medians over the rounds, or the best. With
-// one thread, time is processor time, which other programs disturb less. OpenBLAS multiplies
-// float32; the ratio for bf16 weights is against the same sgemm (a weight's gradient reads no
-// weights). It chooses its own instruction set (environment OPENBLAS_CORETYPE).
+// All run alternately in every round; the figures are medians over the rounds, or the best. With
+// one thread, time is processor time, which other programs disturb less. Ratios are against the
+// faster of the two libraries, which multiply float32, for bf16 weights too (a weight's gradient
+// reads no weights). They choose their own instruction sets (environment OPENBLAS_CORETYPE,
+// BLIS_ARCH_TYPE).
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -23,10 +26,6 @@
 #include "laurel/kernels/backward.h"
 #include "laurel/kernels/ops.h"
 
-#ifdef LAUREL_HAVE_OPENBLAS
-#include <cblas.h>
-#endif
-
 namespace laurel::kernels {
 namespace {
 
@@ -42,6 +41,44 @@ constexpr Shape kShapes[] = {
     {"Llama-3.2-1B", 2048, 8192}, {"Llama-3.2-1B", 8192, 2048},  {"Llama-3.1-8B", 4096, 4096},
     {"Llama-3.1-8B", 4096, 1024}, {"Llama-3.1-8B", 4096, 14336}, {"Llama-3.1-8B", 14336, 4096},
 };
+
+// The C interface of BLAS, as its standard has it; no header, because both libraries are found at
+// run time.
+constexpr int kRowMajor = 101, kNoTranspose = 111, kTranspose = 112;
+using Sgemm = void(int layout, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
+                   const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
+
+// A library of the other side, loaded without its names becoming visible to the other one.
+struct Peer {
+  std::string name;
+  Sgemm* sgemm = nullptr;
+};
+
+template <typename Function>
+Function* function_of(void* library, const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(library, name));
+}
+
+void add_openblas(int num_threads, std::vector<Peer>* peers) {
+  void* library = ::dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return;
+  function_of<void(int)>(library, "openblas_set_num_threads")(num_threads);
+  std::printf("OpenBLAS: %s, core %s\n",
+              function_of<const char*()>(library, "openblas_get_config")(),
+              function_of<const char*()>(library, "openblas_get_corename")());
+  peers->push_back({"OpenBLAS", function_of<Sgemm>(library, "cblas_sgemm")});
+}
+
+void add_blis(int num_threads, std::vector<Peer>* peers) {
+  void* library = ::dlopen("libblis.so.4", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return;
+  function_of<void(std::int64_t)>(library, "bli_thread_set_num_threads")(num_threads);
+  const int core = function_of<int()>(library, "bli_arch_query_id")();
+  std::printf("BLIS: %s, core %s\n",
+              function_of<const char*()>(library, "bli_info_get_version_str")(),
+              function_of<const char*(int)>(library, "bli_arch_string")(core));
+  peers->push_back({"BLIS", function_of<Sgemm>(library, "cblas_sgemm")});
+}
 
 enum class Op { kForward, kInputGradient, kWeightGradient };
 constexpr Op kOps[] = {Op::kForward, Op::kInputGradient, Op::kWeightGradient};
@@ -135,22 +172,20 @@ class Case {
     }
   }
 
-  void multiply_openblas() {
-#ifdef LAUREL_HAVE_OPENBLAS
+  void multiply(Sgemm* sgemm) {
     const int rows = static_cast<int>(rows_), in = static_cast<int>(in_),
               out = static_cast<int>(out_);
     switch (op_) {
       case Op::kForward:
-        return cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, out, in, 1.0f, x_.data(),
-                           in, w_.data(), in, 0.0f, y_.data(), out);
+        return sgemm(kRowMajor, kNoTranspose, kTranspose, rows, out, in, 1.0f, x_.data(), in,
+                     w_.data(), in, 0.0f, y_.data(), out);
       case Op::kInputGradient:
-        return cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, in, out, 1.0f,
-                           y_.data(), out, w_.data(), in, 0.0f, x_.data(), in);
+        return sgemm(kRowMajor, kNoTranspose, kNoTranspose, rows, in, out, 1.0f, y_.data(), out,
+                     w_.data(), in, 0.0f, x_.data(), in);
       case Op::kWeightGradient:
-        return cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, in, rows, 1.0f, y_.data(),
-                           out, x_.data(), in, 1.0f, w_.data(), in);
+        return sgemm(kRowMajor, kTranspose, kNoTranspose, out, in, rows, 1.0f, y_.data(), out,
+                     x_.data(), in, 1.0f, w_.data(), in);
     }
-#endif
   }
 
   double gflops() const { return 2e-9 * static_cast<double>(rows_ * in_ * out_); }
@@ -164,10 +199,11 @@ class Case {
 };
 
 void compare(Op op, const Shape& shape, std::int64_t rows, const Options& options,
-             ThreadPool& pool) {
+             const std::vector<Peer>& peers, ThreadPool& pool) {
   Case data(op, shape, rows, pool);
-  std::vector<std::function<void()>> runs{[&] { data.multiply(DType::kF32); },
-                                          [&] { data.multiply_openblas(); }};
+  std::vector<std::function<void()>> runs;
+  for (const Peer& peer : peers) runs.push_back([&] { data.multiply(peer.sgemm); });
+  runs.push_back([&] { data.multiply(DType::kF32); });
   if (op != Op::kWeightGradient) runs.push_back([&] { data.multiply(DType::kBF16); });
   std::vector<std::vector<double>> times(runs.size());
   const int repeats = std::max(1, static_cast<int>(2.0 / data.gflops()));
@@ -177,16 +213,18 @@ void compare(Op op, const Shape& shape, std::int64_t rows, const Options& option
       if (round >= 0) times[i].push_back(time);
     }
   }
-  std::vector<double> best;
-  for (const std::vector<double>& values : times) best.push_back(summarize(values, options));
-  std::printf("%-7s %-14s %6d %6d %5d  %8.1f", op_name(op), shape.model, static_cast<int>(shape.in),
-              static_cast<int>(shape.out), static_cast<int>(rows), data.gflops() / best[0]);
-#ifdef LAUREL_HAVE_OPENBLAS
-  std::printf(" %8.1f   %5.2f", data.gflops() / best[1], best[1] / best[0]);
-  if (best.size() > 2) std::printf("  %8.1f   %5.2f", data.gflops() / best[2], best[1] / best[2]);
-#else
-  if (best.size() > 2) std::printf("  %8.1f", data.gflops() / best[2]);
-#endif
+  std::printf("%-7s %-14s %6d %6d %5d ", op_name(op), shape.model, static_cast<int>(shape.in),
+              static_cast<int>(shape.out), static_cast<int>(rows));
+  double peer_speed = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const double speed = data.gflops() / summarize(times[i], options);
+    std::printf(" %8.1f", speed);
+    if (i < peers.size()) {
+      peer_speed = std::max(peer_speed, speed);
+    } else if (peer_speed > 0) {
+      std::printf(" %6.2f", speed / peer_speed);
+    }
+  }
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -196,22 +234,21 @@ int run(const Options& options) {
   ThreadPool pool(options.threads);
   std::printf("%s, %d threads, GFLOP/s (%s of %d)\n", active_isa(), pool.num_threads(),
               options.use_best ? "best" : "medians", options.rounds);
-#ifdef LAUREL_HAVE_OPENBLAS
-  openblas_set_num_threads(pool.num_threads());
-  std::printf("OpenBLAS: %s, core %s\n", openblas_get_config(), openblas_get_corename());
-  constexpr const char* kColumns = "OpenBLAS   f32/      bf16   bf16/";
-#else
-  constexpr const char* kColumns = "    bf16";
-#endif
-  std::printf("%-7s %-14s %6s %6s %5s  %8s %s\n", "op", "model", "in", "out", "rows", "f32",
-              kColumns);
+  std::vector<Peer> peers;
+  add_openblas(pool.num_threads(), &peers);
+  add_blis(pool.num_threads(), &peers);
+  std::printf("%-7s %-14s %6s %6s %5s ", "op", "model", "in", "out", "rows");
+  for (const Peer& peer : peers) std::printf(" %8s", peer.name.c_str());
+  for (const char* ours : {"f32", "bf16"})
+    std::printf(peers.empty() ? " %8s" : " %8s  ratio", ours);
+  std::printf("\n");
   for (const Op op : kOps) {
     if (options.op != "all" && options.op != op_name(op)) continue;
     for (const Shape& shape : kShapes) {
       const std::string name = std::string(shape.model) + " " + std::to_string(shape.in) + "x" +
                                std::to_string(shape.out);
       if (name.find(options.filter) == std::string::npos) continue;
-      for (const std::int64_t rows : options.rows) compare(op, shape, rows, options, pool);
+      for (const std::int64_t rows : options.rows) compare(op, shape, rows, options, peers, pool);
     }
   }
   return 0;
