@@ -10,7 +10,7 @@ help:
 	@echo 'make demo     build, fetch a small model, train, evaluate and publish a reward model: out/demo/report.html'
 	@echo 'make test     everything that CI runs: layers, format, tests, sanitizers, fuzzers'
 	@echo 'make build    the program: build/release/bin/laurel'
-	@echo 'make bench    kernels against OpenBLAS, and the micro-benchmarks'
+	@echo 'make bench    kernels against OpenBLAS and BLIS, and the micro-benchmarks'
 	@echo 'make parity   rewards, training and speed side by side with transformers and TRL (needs several GB for torch)'
 	@echo 'make format   clang-format over the sources'
 	@echo 'make clean    remove build/ and out/'

@@ -122,20 +122,26 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-// Seconds per run. The pause lets the other library's threads, which spin for a while after their
-// work, go to sleep; the warm-up lets the scheduler give each thread that was just woken a core of
-// its own, as in a forward pass, where work never pauses.
-double seconds(const std::function<void()>& run, int repeats, bool processor_time) {
+// Lets the other library's threads, which spin for a while after their work, go to sleep, and the
+// scheduler give each thread that was just woken a core of its own, as in a forward pass, where
+// work never pauses.
+void settle(const std::function<void()>& run) {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   using Clock = std::chrono::steady_clock;
   const auto warm = Clock::now() + std::chrono::milliseconds(40);
   while (Clock::now() < warm) run();
+}
+
+// Seconds per run, of the processor with one thread.
+double seconds(const std::function<void()>& run, int repeats, int num_threads) {
+  if (num_threads > 1) settle(run);
+  using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   const std::clock_t start_clock = std::clock();
   for (int i = 0; i < repeats; ++i) run();
   const double wall = std::chrono::duration<double>(Clock::now() - start).count();
   const double processor = static_cast<double>(std::clock() - start_clock) / CLOCKS_PER_SEC;
-  return (processor_time ? processor : wall) / repeats;
+  return (num_threads > 1 ? wall : processor) / repeats;
 }
 
 double summarize(std::vector<double> values, const Options& options) {
@@ -209,7 +215,7 @@ void compare(Op op, const Shape& shape, std::int64_t rows, const Options& option
   const int repeats = std::max(1, static_cast<int>(2.0 / data.gflops()));
   for (int round = -1; round < options.rounds; ++round) {
     for (std::size_t i = 0; i < runs.size(); ++i) {
-      const double time = seconds(runs[i], repeats, pool.num_threads() == 1);
+      const double time = seconds(runs[i], repeats, pool.num_threads());
       if (round >= 0) times[i].push_back(time);
     }
   }

@@ -24,17 +24,18 @@ void PrintTo(const GradientCase& c, std::ostream* os) {
 constexpr auto kNo = Accumulate::kNo;
 constexpr auto kYes = Accumulate::kYes;
 
-// Sizes around the tile (14 or 6 rows, 2 to 32 columns), the depth steps (384) and the blocks (512
-// rows), in each of the three dimensions.
+// Sizes around the tile (14 or 6 rows, 2 to 32 columns), the depth steps (384), the groups of tiles
+// (up to 126 rows) and the blocks (512 or 1024 rows), in each of the three dimensions.
 const GradientCase kCases[] = {
-    {1, 1, 1, DType::kF32, 0, kNo},      {1, 576, 192, DType::kBF16, 0, kYes},
-    {2, 7, 5, DType::kF32, 4, kYes},     {3, 64, 33, DType::kBF16, 1, kNo},
-    {5, 31, 383, DType::kF16, 1, kYes},  {6, 32, 384, DType::kF32, 0, kNo},
-    {7, 64, 385, DType::kBF16, 3, kYes}, {383, 65, 13, DType::kF16, 0, kNo},
-    {384, 32, 14, DType::kF32, 1, kYes}, {385, 40, 15, DType::kBF16, 2, kNo},
-    {769, 33, 29, DType::kF16, 5, kYes}, {72, 70, 1040, DType::kBF16, 0, kYes},
-    {0, 24, 10, DType::kF32, 0, kYes},   {40, 3, 0, DType::kF32, 0, kNo},
-    {1200, 1, 9, DType::kF32, 0, kNo},   {20, 1000, 24, DType::kBF16, 1, kNo},
+    {1, 1, 1, DType::kF32, 0, kNo},       {1, 576, 192, DType::kBF16, 0, kYes},
+    {2, 7, 5, DType::kF32, 4, kYes},      {3, 64, 33, DType::kBF16, 1, kNo},
+    {5, 31, 383, DType::kF16, 1, kYes},   {6, 32, 384, DType::kF32, 0, kNo},
+    {7, 64, 385, DType::kBF16, 3, kYes},  {383, 65, 13, DType::kF16, 0, kNo},
+    {384, 32, 14, DType::kF32, 1, kYes},  {385, 40, 15, DType::kBF16, 2, kNo},
+    {769, 33, 29, DType::kF16, 5, kYes},  {72, 70, 1040, DType::kBF16, 0, kYes},
+    {0, 24, 10, DType::kF32, 0, kYes},    {40, 3, 0, DType::kF32, 0, kNo},
+    {1200, 1, 9, DType::kF32, 0, kNo},    {20, 1000, 24, DType::kBF16, 1, kNo},
+    {140, 300, 500, DType::kF32, 0, kNo},
 };
 
 struct GradientData {

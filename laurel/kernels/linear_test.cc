@@ -28,8 +28,8 @@ void PrintTo(const LinearCase& c, std::ostream* os) {
 constexpr auto kNo = Accumulate::kNo;
 constexpr auto kYes = Accumulate::kYes;
 
-// Sizes around the tile (14 or 6 rows, 2 to 32 columns), the depth steps (384) and the blocks (512
-// rows).
+// Sizes around the tile (14 or 6 rows, 2 to 32 columns), the depth steps (384), the groups of tiles
+// (up to 126 rows) and the blocks (512 or 1024 rows, up to 1024 columns).
 const LinearCase kLinearCases[] = {
     {1, 1, 1, DType::kF32, 0, false, kNo},       {1, 576, 192, DType::kBF16, 0, false, kNo},
     {2, 7, 5, DType::kF32, 4, true, kNo},        {3, 64, 33, DType::kBF16, 1, true, kYes},
@@ -39,6 +39,8 @@ const LinearCase kLinearCases[] = {
     {29, 100, 129, DType::kF16, 5, false, kYes}, {64, 1536, 72, DType::kBF16, 0, false, kYes},
     {513, 40, 70, DType::kF32, 0, true, kYes},   {40, 0, 3, DType::kF32, 0, true, kYes},
     {20, 24, 1000, DType::kBF16, 0, true, kNo},  {9, 1200, 1, DType::kF32, 0, false, kNo},
+    {140, 800, 130, DType::kF32, 0, true, kYes}, {127, 400, 1060, DType::kBF16, 1, false, kNo},
+    {1025, 16, 20, DType::kF16, 0, false, kYes},
 };
 
 struct LinearData {
