@@ -189,10 +189,21 @@ class Block {
 
   // Adds bias and the old c to complete sums.
   void finish(Range rows, Range cols, const float* sums) {
+    const bool adds = product_.bias != nullptr || product_.result == Result::kAdd;
+    if (!adds && cols.size() == kPanelCols) return copy_sums(rows, cols, sums);
     const float* bias = product_.bias != nullptr ? product_.bias + cols.begin : nullptr;
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
       float* c = product_.c.row(r) + cols.begin;
       finish_row(sums + (r - rows.begin) * kPanelCols, bias, cols.size(), c);
+    }
+  }
+
+  void copy_sums(Range rows, Range cols, const float* sums) {
+    const F32 d;
+    for (std::int64_t r = rows.begin; r < rows.end; ++r, sums += kPanelCols) {
+      float* c = product_.c.row(r) + cols.begin;
+      hn::StoreU(hn::LoadU(d, sums), d, c);
+      hn::StoreU(hn::LoadU(d, sums + kLanes), d, c + kLanes);
     }
   }
 
