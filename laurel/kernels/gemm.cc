@@ -50,9 +50,10 @@ constexpr std::int64_t kWidenedPanels = 8;
 // What expanding one panel costs, in rows of multiplying by it.
 constexpr std::int64_t kExpandCost = 6;
 
+// Panels of a block: the more, the less often rows are copied.
 std::int64_t max_block_panels(std::int64_t depth) {
-  constexpr std::int64_t kBeyondSecondLevel = 3 << 19;  // bytes: a core's share of a third level
-  const std::int64_t bytes = kRowsStay ? second_level_panel_bytes() : kBeyondSecondLevel;
+  constexpr std::int64_t kThirdLevelShare = 1536 * 1024;  // bytes, of one core
+  const std::int64_t bytes = kRowsStay ? second_level_panel_bytes() : kThirdLevelShare;
   const std::int64_t panel_bytes =
       std::clamp<std::int64_t>(depth, 1, kMaxDepth) * kPanelCols * std::int64_t{sizeof(float)};
   return std::max<std::int64_t>(1, bytes / panel_bytes);
@@ -165,10 +166,11 @@ class Block {
 
   void multiply_group(std::int64_t group, Range k) {
     const Range tiles = group_tiles(group);
+    const Range next_rows = group + 1 < num_groups_ ? rows_of(group_tiles(group + 1)) : Range{};
     load_rows(tiles, k);
     for (std::int64_t p = 0; p < num_panels_; ++p) {
       if (group == 0) expand(p, k);
-      if (group + 1 < num_groups_) prefetch_rows(rows_of(group_tiles(group + 1)), k, p);
+      prefetch_rows(next_rows, k, p);
       multiply_panel(tiles, p, k);
     }
   }
