@@ -1,9 +1,11 @@
 // The register tile of the integer products, for one way to multiply. Included by int8_tile.cc in
 // a namespace for each, after these; hence no include guard:
-//   I32, Ints, kLanes                              the tag, a vector and the lanes of int32 sums
-//   Ints multiply_add(Ints sum, Ints x, Ints b)    sum + x · b: lane by lane, four products of
-//                                                  unsigned and signed bytes
-//   kTileRows                                      what fits into the registers
+//   I32, Ints, kLanes    the tag, a vector and the lanes of int32 sums
+//   Weights              of one group of inputs, from the addresses of the left and right half
+//   multiply_add(left, right, x, weights)
+//                        left += x · weights of the left half, right likewise: in each lane four
+//                        products of unsigned and signed bytes. x: four bytes of one row, for all lanes
+//   kTileRows            what fits into the registers
 
 // Accumulators as members: see tile.cc.
 template <int kRows>
@@ -25,17 +27,10 @@ HWY_INLINE void begin(Sums<kRows>& sums) {
 }
 
 template <int kRows>
-HWY_INLINE void step(Sums<kRows>& sums, const std::uint8_t* a, Ints b_left, Ints b_right) {
+HWY_INLINE void step(Sums<kRows>& sums, const std::uint8_t* a, const Weights& b) {
   if constexpr (kRows > 0) {
-    step(sums.above, a, b_left, b_right);
-    std::int32_t four;
-    std::memcpy(&four, a + (kRows - 1) * kInt8RowBytes, sizeof(four));
-    const Ints x = hn::Set(I32(), four);
-    sums.left = multiply_add(sums.left, x, b_left);
-    sums.right = multiply_add(sums.right, x, b_right);
-#if HWY_COMPILER_GCC_ACTUAL && HWY_ARCH_X86  // else g++ moves all loads up and spills the sums
-    asm volatile("" : "+v"(sums.left.raw), "+v"(sums.right.raw));
-#endif
+    step(sums.above, a, b);
+    multiply_add(sums.left, sums.right, a + (kRows - 1) * kInt8RowBytes, b);
   }
 }
 
@@ -54,15 +49,7 @@ HWY_INLINE void end(const Sums<kRows>& sums, std::int32_t* to, std::int64_t stri
   }
 }
 
-HWY_INLINE Ints load_weights(const std::int8_t* b) {
-#if HWY_TARGET == HWY_SCALAR
-  std::int32_t four;
-  std::memcpy(&four, b, sizeof(four));
-  return hn::Set(I32(), four);
-#else
-  return hn::BitCast(I32(), hn::LoadU(hn::Repartition<std::int8_t, I32>(), b));
-#endif
-}
+constexpr std::int64_t kGroupBytes = kInt8PanelChannels * kInt8GroupInputs;  // of a panel
 
 template <int kRows>
 HWY_NOINLINE void multiply_tile(const std::uint8_t* a, const std::int8_t* b, std::int64_t right,
@@ -70,11 +57,11 @@ HWY_NOINLINE void multiply_tile(const std::uint8_t* a, const std::int8_t* b, std
                                 Accumulate accumulate) {
   Sums<kRows> acc;
   begin(acc);
-  for (std::int64_t g = 0; g < groups; ++g) {
-    step(acc, a, load_weights(b), load_weights(b + right));
-    a += kInt8GroupInputs;
-    b += kInt8PanelChannels * kInt8GroupInputs;
-  }
+  const std::int8_t* const last = b + groups * kGroupBytes;
+  const std::int8_t* b_right = b + right;
+#pragma GCC unroll 4
+  for (; b != last; b += kGroupBytes, b_right += kGroupBytes, a += kInt8GroupInputs)
+    step(acc, a, Weights(b, b_right));
   end(acc, sums, stride, accumulate);
 }
 

@@ -22,20 +22,87 @@ constexpr std::int64_t kLanes = HWY_LANES(std::int32_t);
 
 using Ints = hn::Vec<I32>;
 
+// Four bytes, in all lanes.
+HWY_INLINE Ints broadcast(const std::uint8_t* x) {
+  std::int32_t four;
+  std::memcpy(&four, x, sizeof(four));
+  return hn::Set(I32(), four);
+}
+
+// One group of weights of both halves of a tile's columns.
+struct LoadedWeights {
+  LoadedWeights(const std::int8_t* from_left, const std::int8_t* from_right)
+      : left(load(from_left)), right(load(from_right)) {}
+
+  static HWY_INLINE Ints load(const std::int8_t* from) {
+#if HWY_TARGET == HWY_SCALAR
+    return broadcast(reinterpret_cast<const std::uint8_t*>(from));
+#else
+    return hn::BitCast(I32(), hn::LoadU(hn::Repartition<std::int8_t, I32>(), from));
+#endif
+  }
+
+  Ints left;
+  Ints right;
+};
+
+// Sums stay in the registers that they are in: else g++ moves all loads up and spills the sums.
+HWY_INLINE void pin(Ints& left, Ints& right) {
+#if HWY_COMPILER_GCC_ACTUAL && HWY_ARCH_X86
+  asm volatile("" : "+v"(left.raw), "+v"(right.raw));
+#else
+  (void)left, (void)right;
+#endif
+}
+
 namespace pairs {
 
 constexpr int kTileRows = kLanes == 16 ? 12 : 6;
 
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+#define LAUREL_INT8_PAIRS
+#endif
 
 // Products are added in pairs to 16 bits, which kMaxInt8Pair keeps exact, and pairs of these to 32
 // bits.
+#if defined(LAUREL_INT8_PAIRS) && HWY_TARGET > HWY_AVX3 && HWY_TARGET <= HWY_AVX2
+
+// With 16 registers, 12 of them sums, the right half stays in memory, and the sums where they are:
+// what a compiler makes of the intrinsics has a third more instructions.
+struct Weights {
+  Weights(const std::int8_t* from_left, const std::int8_t* from_right)
+      : left(LoadedWeights::load(from_left)), right(from_right) {}
+
+  Ints left;
+  const std::int8_t* right;
+};
+
+HWY_INLINE void multiply_add(Ints& left, Ints& right, const std::uint8_t* x, const Weights& b) {
+  const auto ones = hn::Set(hn::Repartition<std::int16_t, I32>(), 1);
+  __m256i for_left, for_right;
+  asm("vpbroadcastd %[x], %[for_right]\n\t"
+      "vpmaddubsw %[b_left], %[for_right], %[for_left]\n\t"
+      "vpmaddubsw %[b_right], %[for_right], %[for_right]\n\t"
+      "vpmaddwd %[ones], %[for_left], %[for_left]\n\t"
+      "vpmaddwd %[ones], %[for_right], %[for_right]\n\t"
+      "vpaddd %[for_left], %[left], %[left]\n\t"
+      "vpaddd %[for_right], %[right], %[right]"
+      : [left] "+x"(left.raw), [right] "+x"(right.raw), [for_left] "=&x"(for_left),
+        [for_right] "=&x"(for_right)
+      : [x] "m"(*reinterpret_cast<const std::uint8_t(*)[4]>(x)), [b_left] "x"(b.left.raw),
+        [b_right] "m"(*reinterpret_cast<const std::int8_t(*)[32]>(b.right)), [ones] "x"(ones.raw));
+}
+
+#else
+
+using Weights = LoadedWeights;
+
+#ifdef LAUREL_INT8_PAIRS
+
 HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
   using I16 = hn::Repartition<std::int16_t, I32>;
 #if HWY_TARGET <= HWY_AVX3
   const hn::Vec<I16> products{_mm512_maddubs_epi16(x.raw, b.raw)};
-#elif HWY_TARGET <= HWY_AVX2
-  const hn::Vec<I16> products{_mm256_maddubs_epi16(x.raw, b.raw)};
 #else
   const hn::Vec<I16> products{_mm_maddubs_epi16(x.raw, b.raw)};
 #endif
@@ -58,6 +125,16 @@ HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
 }
 
 #endif
+
+HWY_INLINE void multiply_add(Ints& left, Ints& right, const std::uint8_t* x, const Weights& b) {
+  const Ints four = broadcast(x);
+  left = multiply_add(left, four, b.left);
+  right = multiply_add(right, four, b.right);
+  pin(left, right);
+}
+
+#endif
+#undef LAUREL_INT8_PAIRS
 
 #include "laurel/kernels/int8_tile-inl.h"
 
@@ -90,6 +167,15 @@ HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
   return Ints{_mm256_dpbusd_avx_epi32(sum.raw, x.raw, b.raw)};
 }
 #endif
+
+using Weights = LoadedWeights;
+
+HWY_INLINE void multiply_add(Ints& left, Ints& right, const std::uint8_t* x, const Weights& b) {
+  const Ints four = broadcast(x);
+  left = multiply_add(left, four, b.left);
+  right = multiply_add(right, four, b.right);
+  pin(left, right);
+}
 
 #include "laurel/kernels/int8_tile-inl.h"
 
