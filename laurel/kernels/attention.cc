@@ -348,7 +348,7 @@ void forest_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v,
   });
   const AttentionTask task{q, k, v, segments, shape, out, log_sum_exp};
   const auto shares = plan_attention(segments, runs, shape, pool.num_threads());
-  const auto attend = HWY_DYNAMIC_DISPATCH(attend_pieces);
+  const auto attend = LAUREL_DISPATCH(attend_pieces);
   pool.parallel_for(static_cast<std::int64_t>(shares.size()), 1,
                     [&](std::int64_t begin, std::int64_t end, int) {
                       for (std::int64_t i = begin; i < end; ++i)

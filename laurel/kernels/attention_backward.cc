@@ -487,7 +487,7 @@ void forest_attention_backward(const AttentionInputs& inputs,
   clear(gradients.dk, pool);
   clear(gradients.dv, pool);
   BackwardTask task{inputs, shape, gradients, plan_attention_backward(segments, runs, shape)};
-  const auto take = HWY_DYNAMIC_DISPATCH(take_steps);
+  const auto take = LAUREL_DISPATCH(take_steps);
   const std::int64_t threads = std::clamp<std::int64_t>(
       task.plan.cost * shape.num_kv_heads / kMinCostPerThread, 1, pool.num_threads());
   pool.parallel_for(threads, 1, [&](std::int64_t, std::int64_t, int) { take(task); });

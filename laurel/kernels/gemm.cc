@@ -277,7 +277,7 @@ HWY_EXPORT(multiply_threads);
 
 void multiply(const Product& product, ThreadPool& pool) {
   if (product.c.rows == 0 || product.c.cols == 0) return;
-  HWY_DYNAMIC_DISPATCH(multiply_threads)(product, pool);
+  LAUREL_DISPATCH(multiply_threads)(product, pool);
 }
 
 }  // namespace laurel::kernels

@@ -84,7 +84,7 @@ class Factorization {
       : matrix_(matrix), size_(size), least_(least), pool_(pool) {}
 
   void run() {
-    const auto subtract = HWY_DYNAMIC_DISPATCH(subtract_products);
+    const auto subtract = LAUREL_DISPATCH(subtract_products);
     std::vector<float> scaled(static_cast<std::size_t>(kPanelColumns * size_));
     for (std::int64_t end = size_; end > 0;) {
       const std::int64_t begin = std::max<std::int64_t>(0, end - kPanelColumns);

@@ -254,7 +254,7 @@ void quantize_rows(ConstMatrix x, const void* center, const Int8Matrix& quantize
                    ThreadPool& pool) {
   const OpTimer timer("quantize_rows", [&] { return moved(x.rows * x.cols, 1); });
   const std::vector<float> c = load_vector(center, DType::kF32, x.cols);
-  const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_row);
+  const auto quantize = LAUREL_DISPATCH(quantize_row);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     static thread_local Scratch memory;
     quantize(x.row(r), c.data(), quantized, r, memory.get(x.cols));
@@ -266,7 +266,7 @@ void quantize_rest(ConstMatrix x, const void* center, std::span<const std::int32
   const auto count = static_cast<std::int64_t>(rows.size());
   const OpTimer timer("quantize_rows", [&] { return moved(count * x.cols, 1); });
   const std::vector<float> c = load_vector(center, DType::kF32, x.cols);
-  const auto quantize = HWY_DYNAMIC_DISPATCH(quantize_rest_row);
+  const auto quantize = LAUREL_DISPATCH(quantize_rest_row);
   for_rows(count, x.cols, pool, [&](std::int64_t i) {
     static thread_local Scratch memory;
     const std::int64_t r = rows[static_cast<std::size_t>(i)];
@@ -275,11 +275,11 @@ void quantize_rest(ConstMatrix x, const void* center, std::span<const std::int32
 }
 
 void rotate_row(const float* x, std::int64_t cols, float* y) {
-  HWY_DYNAMIC_DISPATCH(rotate)(x, nullptr, cols, y);
+  LAUREL_DISPATCH(rotate)(x, nullptr, cols, y);
 }
 
 void rotate_rows(ConstMatrix x, const std::vector<float>& center, Matrix y, ThreadPool& pool) {
-  const auto rotate = HWY_DYNAMIC_DISPATCH(rotate);
+  const auto rotate = LAUREL_DISPATCH(rotate);
   const float* from = center.empty() ? nullptr : center.data();
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) { rotate(x.row(r), from, x.cols, y.row(r)); });
 }

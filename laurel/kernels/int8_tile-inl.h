@@ -4,7 +4,8 @@
 //   Weights              of one group of inputs, from the addresses of the left and right half
 //   multiply_add(left, right, x, weights)
 //                        left += x · weights of the left half, right likewise: in each lane four
-//                        products of unsigned and signed bytes. x: four bytes of one row, for all lanes
+//                        products of unsigned and signed bytes. x: four bytes of one row, for all
+//                        lanes
 //   kTileRows            what fits into the registers
 
 // Accumulators as members: see tile.cc.

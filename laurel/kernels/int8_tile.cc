@@ -362,7 +362,7 @@ namespace laurel::kernels {
 
 HWY_EXPORT(kernels_of_isa);
 
-const Int8Kernels& int8_kernels() { return HWY_DYNAMIC_DISPATCH(kernels_of_isa)(); }
+const Int8Kernels& int8_kernels() { return LAUREL_DISPATCH(kernels_of_isa)(); }
 
 }  // namespace laurel::kernels
 #endif

@@ -174,7 +174,7 @@ class PanelRounder {
   void round_panel(const std::vector<FeedbackBlock>& blocks) {
     wanted_ = weights_;
     const ChannelPanel panel{weights_.data(), steps_.data(), wanted_.data(), values_.data()};
-    const auto round = HWY_DYNAMIC_DISPATCH(round_block);
+    const auto round = LAUREL_DISPATCH(round_block);
     if (blocks.empty()) round(panel, {0, weight_.in_features}, nullptr);
     for (const FeedbackBlock& block : blocks)
       round(panel, block.inputs, calibration_.factors.data() + block.place);

@@ -110,10 +110,11 @@ std::atomic<int> last_dot_products = kAllDotProducts;
 
 }  // namespace
 
-const char* active_isa() {
+void ensure_isa() {
   if (!hwy::GetChosenTarget().IsInitialized()) select_isa("best");
-  return HWY_DYNAMIC_DISPATCH(target_name)();
 }
+
+const char* active_isa() { return LAUREL_DISPATCH(target_name)(); }
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;

@@ -205,7 +205,7 @@ void linear_weight_gradient(ConstMatrix dy, ConstMatrix x, Matrix dw, ThreadPool
     const auto in = static_cast<double>(dw.cols), out = static_cast<double>(dw.rows);
     return OpWork{2 * rows * in * out, 4 * (rows * (in + out) + 2 * in * out), dw.cols, dw.rows};
   });
-  HWY_DYNAMIC_DISPATCH(weight_gradient_threads)({dy, x, dw}, pool);
+  LAUREL_DISPATCH(weight_gradient_threads)({dy, x, dw}, pool);
 }
 
 }  // namespace laurel::kernels

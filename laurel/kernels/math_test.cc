@@ -66,7 +66,7 @@ TEST(ExpNegative, IsWithinOneUlp) {
   const std::vector<float> inputs = exponents();
   for_each_isa([&](const std::string&) {
     std::vector<float> got = inputs;
-    HWY_DYNAMIC_DISPATCH(exp_all)(got.data(), static_cast<std::int64_t>(got.size()));
+    LAUREL_DISPATCH(exp_all)(got.data(), static_cast<std::int64_t>(got.size()));
     double worst = 0;
     float at = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -93,7 +93,7 @@ TEST(ExpNegative, EndsOfTheRange) {
     values[3] = -std::numeric_limits<float>::max();
     values[4] = std::numeric_limits<float>::quiet_NaN();
     values[5] = -1e-40f;
-    HWY_DYNAMIC_DISPATCH(exp_all)(values.data(), 16);
+    LAUREL_DISPATCH(exp_all)(values.data(), 16);
     EXPECT_EQ(values[0], 1.0f);
     EXPECT_EQ(values[1], 1.0f);
     EXPECT_EQ(values[2], 0.0f);
@@ -112,7 +112,7 @@ TEST(SoftCap, IsWithinFourUlpOfTheCap) {
   const float cap = 30;
   for_each_isa([&](const std::string&) {
     std::vector<float> got = inputs;
-    HWY_DYNAMIC_DISPATCH(soft_cap_all)(got.data(), static_cast<std::int64_t>(got.size()), cap);
+    LAUREL_DISPATCH(soft_cap_all)(got.data(), static_cast<std::int64_t>(got.size()), cap);
     for (std::size_t i = 0; i < inputs.size(); ++i)
       ASSERT_NEAR(got[i], cap * std::tanh(double{inputs[i]} / cap), 4 * ulp(cap)) << inputs[i];
   });

@@ -143,7 +143,7 @@ void adamw_step(std::span<float> value, std::span<const float> gradient, std::sp
   const OpTimer timer("adamw_step",
                       [&] { return moved(static_cast<std::int64_t>(value.size()), 7); });
   const AdamWFactors factors(options);
-  const auto update = HWY_DYNAMIC_DISPATCH(adamw_range);
+  const auto update = LAUREL_DISPATCH(adamw_range);
   pool.parallel_for(static_cast<std::int64_t>(value.size()), kMinElementsPerThread,
                     [&](std::int64_t begin, std::int64_t end, int) {
                       update(factors, gradient.data() + begin, end - begin, value.data() + begin,
@@ -155,7 +155,7 @@ double sum_of_squares(std::span<const float> values, ThreadPool& pool) {
   const auto count = static_cast<std::int64_t>(values.size());
   const OpTimer timer("sum_of_squares", [&] { return moved(count, 1); });
   std::vector<double> sums(static_cast<std::size_t>(ceil_div(count, kMinElementsPerThread)));
-  const auto sum = HWY_DYNAMIC_DISPATCH(squares_of_range);
+  const auto sum = LAUREL_DISPATCH(squares_of_range);
   pool.parallel_for(static_cast<std::int64_t>(sums.size()), 1,
                     [&](std::int64_t begin, std::int64_t end, int) {
                       for (std::int64_t i = begin; i < end; ++i) {

@@ -43,7 +43,7 @@ HWY_EXPORT(call_tile);
 
 double seconds_of_calls(std::int64_t calls, ThreadPool& pool) {
   using Clock = std::chrono::steady_clock;
-  const auto call = HWY_DYNAMIC_DISPATCH(call_tile);
+  const auto call = LAUREL_DISPATCH(call_tile);
   const Clock::time_point start = Clock::now();
   pool.run([&](int) { call(calls); });
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -61,7 +61,7 @@ double measure_peak_flops(ThreadPool& pool) {
     seconds = seconds_of_calls(calls, pool);
   }
   for (int i = 0; i < kRounds; ++i) seconds = std::min(seconds, seconds_of_calls(calls, pool));
-  return pool.num_threads() * HWY_DYNAMIC_DISPATCH(tile_flops)(calls) / seconds;
+  return pool.num_threads() * LAUREL_DISPATCH(tile_flops)(calls) / seconds;
 }
 
 }  // namespace laurel::kernels

@@ -112,7 +112,7 @@ void embedding(std::span<const std::int32_t> ids, const Weight& table, Matrix ou
   const OpTimer timer("embedding", [&] { return moved(out.rows * out.cols, 2); });
   const std::int64_t cols = table.in_features;
   const std::int64_t row_bytes = dtype_bytes(table.dtype, cols);
-  const auto expand = HWY_DYNAMIC_DISPATCH(expand_bf16_row);
+  const auto expand = LAUREL_DISPATCH(expand_bf16_row);
   for_rows(out.rows, cols, pool, [&](std::int64_t r) {
     const auto* from = static_cast<const unsigned char*>(table.data) +
                        ids[static_cast<std::size_t>(r)] * row_bytes;
@@ -127,7 +127,7 @@ void embedding(std::span<const std::int32_t> ids, const Weight& table, Matrix ou
 void rms_norm(ConstMatrix x, const VectorParameter& weight, float eps, Matrix y, ThreadPool& pool) {
   const OpTimer timer("rms_norm", [&] { return moved(x.rows * x.cols, 2); });
   const std::vector<float> values = load_vector(weight.data, weight.dtype, weight.size);
-  const auto norm = HWY_DYNAMIC_DISPATCH(rms_norm_row);
+  const auto norm = LAUREL_DISPATCH(rms_norm_row);
   for_rows(x.rows, x.cols, pool,
            [&](std::int64_t r) { norm(x.row(r), values.data(), x.cols, eps, y.row(r)); });
 }
@@ -135,7 +135,7 @@ void rms_norm(ConstMatrix x, const VectorParameter& weight, float eps, Matrix y,
 void rotary(Matrix x, std::int64_t num_heads, std::int64_t head_dim,
             std::span<const std::int32_t> positions, const RotaryTable& table, ThreadPool& pool) {
   const OpTimer timer("rotary", [&] { return moved(x.rows * x.cols, 2); });
-  const auto rotate = HWY_DYNAMIC_DISPATCH(rotary_head);
+  const auto rotate = LAUREL_DISPATCH(rotary_head);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     const std::int64_t at = positions[static_cast<std::size_t>(r)] * table.half_dim;
     for (std::int64_t h = 0; h < num_heads; ++h) {
@@ -147,7 +147,7 @@ void rotary(Matrix x, std::int64_t num_heads, std::int64_t head_dim,
 
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix y, ThreadPool& pool) {
   const OpTimer timer("silu_mul", [&] { return moved(y.rows * y.cols, 3); });
-  const auto multiply = HWY_DYNAMIC_DISPATCH(silu_mul_row);
+  const auto multiply = LAUREL_DISPATCH(silu_mul_row);
   for_rows(y.rows, y.cols, pool,
            [&](std::int64_t r) { multiply(gate.row(r), up.row(r), y.cols, y.row(r)); });
 }
@@ -156,7 +156,7 @@ void silu_mul(Matrix gate, ConstMatrix up, ThreadPool& pool) { silu_mul(gate, up
 
 void round_to_bf16(Matrix x, ThreadPool& pool) {
   const OpTimer timer("round_to_bf16", [&] { return moved(x.rows * x.cols, 2); });
-  const auto round = HWY_DYNAMIC_DISPATCH(round_to_bf16_row);
+  const auto round = LAUREL_DISPATCH(round_to_bf16_row);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) { round(x.row(r), x.cols); });
 }
 

@@ -153,11 +153,11 @@ HWY_EXPORT(add_row);
 void rms_norm_weight_gradient(ConstMatrix x, float eps, ConstMatrix dy, std::span<float> dweight,
                               ThreadPool& pool) {
   std::vector<float> scales(static_cast<std::size_t>(x.rows));
-  const auto scale = HWY_DYNAMIC_DISPATCH(rms_scale);
+  const auto scale = LAUREL_DISPATCH(rms_scale);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     scales[static_cast<std::size_t>(r)] = scale(x.row(r), x.cols, eps);
   });
-  const auto add_product = HWY_DYNAMIC_DISPATCH(add_scaled_product);
+  const auto add_product = LAUREL_DISPATCH(add_scaled_product);
   for_columns(x.rows, x.cols, pool, [&](Range cols) {
     for (std::int64_t r = 0; r < x.rows; ++r) {
       add_product(dy.row(r) + cols.begin, x.row(r) + cols.begin,
@@ -170,7 +170,7 @@ void rms_norm_weight_gradient(ConstMatrix x, float eps, ConstMatrix dy, std::spa
 
 void linear_bias_gradient(ConstMatrix dy, std::span<float> db, ThreadPool& pool) {
   const OpTimer timer("linear db", [&] { return moved(dy.rows * dy.cols, 1); });
-  const auto add_to = HWY_DYNAMIC_DISPATCH(add_row);
+  const auto add_to = LAUREL_DISPATCH(add_row);
   for_columns(dy.rows, dy.cols, pool, [&](Range cols) {
     for (std::int64_t r = 0; r < dy.rows; ++r)
       add_to(dy.row(r) + cols.begin, cols.size(), db.data() + cols.begin);
@@ -185,7 +185,7 @@ void rms_norm_backward(ConstMatrix x, const VectorParameter& weight, float eps, 
   // First, because dx may take dy's place.
   if (!dweight.empty()) rms_norm_weight_gradient(x, eps, dy, dweight, pool);
   const std::vector<float> values = load_vector(weight.data, weight.dtype, weight.size);
-  const auto backward = HWY_DYNAMIC_DISPATCH(rms_norm_backward_row);
+  const auto backward = LAUREL_DISPATCH(rms_norm_backward_row);
   for_rows(x.rows, x.cols, pool, [&](std::int64_t r) {
     backward(x.row(r), values.data(), eps, dy.row(r), x.cols, accumulate, dx.row(r));
   });
@@ -195,7 +195,7 @@ void rotary_backward(Matrix dx, std::int64_t num_heads, std::int64_t head_dim,
                      std::span<const std::int32_t> positions, const RotaryTable& table,
                      ThreadPool& pool) {
   const OpTimer timer("rotary backward", [&] { return moved(dx.rows * dx.cols, 2); });
-  const auto rotate_back = HWY_DYNAMIC_DISPATCH(rotary_backward_head);
+  const auto rotate_back = LAUREL_DISPATCH(rotary_backward_head);
   for_rows(dx.rows, dx.cols, pool, [&](std::int64_t r) {
     const std::int64_t at = positions[static_cast<std::size_t>(r)] * table.half_dim;
     for (std::int64_t h = 0; h < num_heads; ++h) {
@@ -208,7 +208,7 @@ void rotary_backward(Matrix dx, std::int64_t num_heads, std::int64_t head_dim,
 void silu_mul_backward(ConstMatrix gate, ConstMatrix up, ConstMatrix dy, Matrix dgate, Matrix dup,
                        ThreadPool& pool) {
   const OpTimer timer("silu_mul backward", [&] { return moved(dy.rows * dy.cols, 5); });
-  const auto backward = HWY_DYNAMIC_DISPATCH(silu_mul_backward_row);
+  const auto backward = LAUREL_DISPATCH(silu_mul_backward_row);
   for_rows(dy.rows, dy.cols, pool, [&](std::int64_t r) {
     backward(gate.row(r), up.row(r), dy.row(r), dy.cols, dgate.row(r), dup.row(r));
   });
@@ -223,7 +223,7 @@ void embedding_backward(std::span<const std::int32_t> ids, ConstMatrix dx, Matri
 void scatter_add_rows(ConstMatrix x, std::span<const std::int32_t> rows, Matrix y,
                       ThreadPool& pool) {
   const OpTimer timer("scatter_add_rows", [&] { return moved(x.rows * x.cols, 3); });
-  const auto add_to = HWY_DYNAMIC_DISPATCH(add_row);
+  const auto add_to = LAUREL_DISPATCH(add_row);
   for_columns(x.rows, x.cols, pool, [&](Range cols) {
     for (std::int64_t r = 0; r < x.rows; ++r) {
       add_to(x.row(r) + cols.begin, cols.size(),
@@ -234,7 +234,7 @@ void scatter_add_rows(ConstMatrix x, std::span<const std::int32_t> rows, Matrix 
 
 void add(ConstMatrix x, Matrix y, ThreadPool& pool) {
   const OpTimer timer("add", [&] { return moved(y.rows * y.cols, 3); });
-  const auto add_to = HWY_DYNAMIC_DISPATCH(add_row);
+  const auto add_to = LAUREL_DISPATCH(add_row);
   for_rows(y.rows, y.cols, pool, [&](std::int64_t r) { add_to(x.row(r), y.cols, y.row(r)); });
 }
 

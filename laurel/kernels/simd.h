@@ -17,3 +17,14 @@
 #define HWY_DISABLED_TARGETS \
   (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | LAUREL_LEFT_OUT)
 #endif
+
+namespace laurel::kernels {
+
+// The best instruction set, unless one has been chosen.
+void ensure_isa();
+
+}  // namespace laurel::kernels
+
+// Highway's dispatch alone would, while no set is chosen, give a function that asks the processor
+// at each of its calls: 20 µs in a virtual machine, for every row of the first op.
+#define LAUREL_DISPATCH(function) (::laurel::kernels::ensure_isa(), HWY_DYNAMIC_DISPATCH(function))
