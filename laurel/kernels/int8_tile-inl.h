@@ -50,19 +50,20 @@ HWY_INLINE void end(const Sums<kRows>& sums, std::int32_t* to, std::int64_t stri
   }
 }
 
-constexpr std::int64_t kGroupBytes = kInt8PanelChannels * kInt8GroupInputs;  // of a panel
-
 template <int kRows>
 HWY_NOINLINE void multiply_tile(const std::uint8_t* a, const std::int8_t* b, std::int64_t right,
                                 std::int64_t groups, std::int32_t* sums, std::int64_t stride,
                                 Accumulate accumulate) {
   Sums<kRows> acc;
   begin(acc);
-  const std::int8_t* const last = b + groups * kGroupBytes;
-  const std::int8_t* b_right = b + right;
+#if HWY_COMPILER_GCC_ACTUAL  // clang declines
 #pragma GCC unroll 4
-  for (; b != last; b += kGroupBytes, b_right += kGroupBytes, a += kInt8GroupInputs)
-    step(acc, a, Weights(b, b_right));
+#endif
+  for (std::int64_t g = 0; g < groups; ++g) {
+    step(acc, a, Weights(b, b + right));
+    a += kInt8GroupInputs;
+    b += kInt8PanelChannels * kInt8GroupInputs;
+  }
   end(acc, sums, stride, accumulate);
 }
 

@@ -63,7 +63,9 @@ HWY_NOINLINE void multiply_tile(const float* HWY_RESTRICT a, const float* HWY_RE
   const F32 d;
   Accumulators<kRows> acc;
   begin_tile(acc, c, c_stride, start);
-#pragma GCC unroll 8  // few enough rounds that processors foresee the last
+#if HWY_COMPILER_GCC_ACTUAL  // few enough rounds that processors foresee the last
+#pragma GCC unroll 8
+#endif
   for (std::int64_t k = 0; k < depth; ++k) {
     step_tile<kInput>(acc, a, hn::LoadU(d, b), hn::LoadU(d, b + kLanes));
     a += kInput == TileInput::kRows ? 1 : kColumnStride;
