@@ -193,6 +193,7 @@ class TrainRun {
   void check_before_reading() const {
     train::check_run_options(options_.run, 1);
     model::check_options(base_.config, options_.model_options);
+    model::check_stored(base_.config, base_.tensors);
   }
 
   void read_benchmarks() {

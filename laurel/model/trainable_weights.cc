@@ -76,6 +76,14 @@ std::vector<std::byte> grown_bytes(const kernels::Weight& table, std::int64_t nu
   return bytes;
 }
 
+void check_not_in_blocks(const formats::TensorView& view) {
+  if (!is_quantized(view.dtype)) return;
+  throw UserError(
+      "{}: tensor {}: weights in blocks of {} cannot be trained; convert the GGUF file with "
+      "--dtype f32 or bf16",
+      view.file, view.name, dtype_name(view.dtype));
+}
+
 }  // namespace
 
 void check_options(const ModelConfig& config, const TrainableOptions& options) {
@@ -100,6 +108,12 @@ void check_options(const ModelConfig& config, const TrainableOptions& options) {
       throw UserError("option lora-targets: no layer \"{}\", expected any of {}", target,
                       fmt::join(kTargets, ", "));
     }
+  }
+}
+
+void check_stored(const ModelConfig& config, const formats::TensorStore& base) {
+  for (const ExpectedTensor& expected : expected_tensors(config)) {
+    if (const formats::TensorView* view = base.find(expected.name)) check_not_in_blocks(*view);
   }
 }
 
@@ -186,12 +200,7 @@ const formats::TensorView& TrainableWeights::base_tensor(const ExpectedTensor& e
                     base_.files().front().parent_path().string(), expected.name,
                     formats::shape_text(expected.shape));
   }
-  if (is_quantized(view->dtype)) {
-    throw UserError(
-        "{}: tensor {}: weights in blocks of {} cannot be trained; convert the GGUF file with "
-        "--dtype f32 or bf16",
-        view->file, view->name, dtype_name(view->dtype));
-  }
+  check_not_in_blocks(*view);
   ExpectedTensor base = expected;
   if (expected.name == kEmbedding && view->shape.size() == 2 && view->shape[0] > 0) {
     base.shape[0] = std::min(view->shape[0], expected.shape[0]);

@@ -20,6 +20,9 @@ namespace laurel::model {
 // Throws UserError for options that do not fit the model, and for a model that cannot be trained.
 void check_options(const ModelConfig& config, const TrainableOptions& options);
 
+// Throws UserError if the model's tensors are stored in a form that cannot be trained: in blocks.
+void check_stored(const ModelConfig& config, const formats::TensorStore& base);
+
 // Whether the checkpoint's tensor itself is trained.
 bool is_trained(const ExpectedTensor& tensor, const TrainableOptions& options);
 

@@ -78,8 +78,9 @@ class Convert(Case):
         pair = {"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
                 "rejected": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "c"}]}
         data = write_jsonl(self.path("pairs.jsonl"), [pair])
-        self.refuse("train", "--model", blocks, "--data", data, "--output-dir", self.path("run"),
-                    says=["weights in blocks of", "cannot be trained"])
+        text = self.refuse("train", "--model", blocks, "--data", data, "--output-dir", self.path("run"),
+                           says=["weights in blocks of", "cannot be trained"])
+        self.assertEqual(text.count("\n"), 1, text)  # before data are read and memory is planned
 
     def test_an_adapter_stays_beside_blocks(self):
         options = ("--adapter", adapter())
