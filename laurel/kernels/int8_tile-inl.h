@@ -1,12 +1,24 @@
 // The register tile of the integer products, for one way to multiply. Included by int8_tile.cc in
 // a namespace for each, after these; hence no include guard:
 //   I32, Ints, kLanes    the tag, a vector and the lanes of int32 sums
-//   Weights              of one group of inputs, from the addresses of the left and right half
-//   multiply_add(left, right, x, weights)
-//                        left += x · weights of the left half, right likewise: in each lane four
-//                        products of unsigned and signed bytes. x: four bytes of one row, for all
-//                        lanes
 //   kTileRows            what fits into the registers
+//   Weights              of one group of inputs, from the addresses of the left and right half
+// and, where Weights is LoadedWeights,
+//   Ints multiply_add(Ints sum, Ints x, Ints b)
+//                        sum + x · b: lane by lane, four products of unsigned and signed bytes
+// or else a multiply_add_row() of its own.
+
+// left += x · weights of the left half, right likewise. x: four bytes of one row, for all lanes
+template <typename InRegisters>
+HWY_INLINE void multiply_add_row(Ints& left, Ints& right, const std::uint8_t* x,
+                                 const InRegisters& b) {
+  const Ints four = broadcast(x);
+  left = multiply_add(left, four, b.left);
+  right = multiply_add(right, four, b.right);
+#if HWY_COMPILER_GCC_ACTUAL && HWY_ARCH_X86  // else g++ moves all loads up and spills the sums
+  asm volatile("" : "+v"(left.raw), "+v"(right.raw));
+#endif
+}
 
 // Accumulators as members: see tile.cc.
 template <int kRows>
@@ -31,7 +43,7 @@ template <int kRows>
 HWY_INLINE void step(Sums<kRows>& sums, const std::uint8_t* a, const Weights& b) {
   if constexpr (kRows > 0) {
     step(sums.above, a, b);
-    multiply_add(sums.left, sums.right, a + (kRows - 1) * kInt8RowBytes, b);
+    multiply_add_row(sums.left, sums.right, a + (kRows - 1) * kInt8RowBytes, b);
   }
 }
 

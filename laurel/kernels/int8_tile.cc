@@ -46,26 +46,13 @@ struct LoadedWeights {
   Ints right;
 };
 
-// Sums stay in the registers that they are in: else g++ moves all loads up and spills the sums.
-HWY_INLINE void pin(Ints& left, Ints& right) {
-#if HWY_COMPILER_GCC_ACTUAL && HWY_ARCH_X86
-  asm volatile("" : "+v"(left.raw), "+v"(right.raw));
-#else
-  (void)left, (void)right;
-#endif
-}
-
 namespace pairs {
 
 constexpr int kTileRows = kLanes == 16 ? 12 : 6;
 
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-#define LAUREL_INT8_PAIRS
-#endif
-
 // Products are added in pairs to 16 bits, which kMaxInt8Pair keeps exact, and pairs of these to 32
 // bits.
-#if defined(LAUREL_INT8_PAIRS) && HWY_TARGET > HWY_AVX3 && HWY_TARGET <= HWY_AVX2
+#if HWY_TARGET == HWY_AVX2
 
 // With 16 registers, 12 of them sums, the right half stays in memory, and the sums where they are:
 // what a compiler makes of the intrinsics has a third more instructions.
@@ -77,7 +64,7 @@ struct Weights {
   const std::int8_t* right;
 };
 
-HWY_INLINE void multiply_add(Ints& left, Ints& right, const std::uint8_t* x, const Weights& b) {
+HWY_INLINE void multiply_add_row(Ints& left, Ints& right, const std::uint8_t* x, const Weights& b) {
   const auto ones = hn::Set(hn::Repartition<std::int16_t, I32>(), 1);
   __m256i for_left, for_right;
   asm("vpbroadcastd %[x], %[for_right]\n\t"
@@ -93,11 +80,9 @@ HWY_INLINE void multiply_add(Ints& left, Ints& right, const std::uint8_t* x, con
         [b_right] "m"(*reinterpret_cast<const std::int8_t(*)[32]>(b.right)), [ones] "x"(ones.raw));
 }
 
-#else
+#elif HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 
 using Weights = LoadedWeights;
-
-#ifdef LAUREL_INT8_PAIRS
 
 HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
   using I16 = hn::Repartition<std::int16_t, I32>;
@@ -112,6 +97,8 @@ HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
 
 #else
 
+using Weights = LoadedWeights;
+
 template <int kByte>
 HWY_INLINE Ints multiply_byte(Ints x, Ints b) {
   const Ints unsigned_x = hn::And(hn::ShiftRight<8 * kByte>(x), hn::Set(I32(), 0xff));
@@ -125,16 +112,6 @@ HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
 }
 
 #endif
-
-HWY_INLINE void multiply_add(Ints& left, Ints& right, const std::uint8_t* x, const Weights& b) {
-  const Ints four = broadcast(x);
-  left = multiply_add(left, four, b.left);
-  right = multiply_add(right, four, b.right);
-  pin(left, right);
-}
-
-#endif
-#undef LAUREL_INT8_PAIRS
 
 #include "laurel/kernels/int8_tile-inl.h"
 
@@ -169,13 +146,6 @@ HWY_INLINE Ints multiply_add(Ints sum, Ints x, Ints b) {
 #endif
 
 using Weights = LoadedWeights;
-
-HWY_INLINE void multiply_add(Ints& left, Ints& right, const std::uint8_t* x, const Weights& b) {
-  const Ints four = broadcast(x);
-  left = multiply_add(left, four, b.left);
-  right = multiply_add(right, four, b.right);
-  pin(left, right);
-}
 
 #include "laurel/kernels/int8_tile-inl.h"
 

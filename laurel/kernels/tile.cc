@@ -63,7 +63,8 @@ HWY_NOINLINE void multiply_tile(const float* HWY_RESTRICT a, const float* HWY_RE
   const F32 d;
   Accumulators<kRows> acc;
   begin_tile(acc, c, c_stride, start);
-#if HWY_COMPILER_GCC_ACTUAL  // few enough rounds that processors foresee the last
+// Few enough rounds that processors foresee the last. Clang with sanitizers takes minutes over it.
+#if HWY_COMPILER_GCC_ACTUAL
 #pragma GCC unroll 8
 #endif
   for (std::int64_t k = 0; k < depth; ++k) {
