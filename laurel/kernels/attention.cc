@@ -217,7 +217,7 @@ class PieceRunner {
     for (std::int64_t i = 0; i < padded_dim_; i += kPanelCols) {
       multiply(weights + keys.begin,
                values_ + (i / kPanelCols * kKeyBlock + keys.begin) * kPanelCols, keys.size(),
-               outputs_ + rows.begin * padded_dim_ + i, padded_dim_, Start::kContinue);
+               outputs_ + rows.begin * padded_dim_ + i, padded_dim_, Start::kContinue, {});
     }
   }
 
@@ -228,7 +228,7 @@ class PieceRunner {
       for (std::int64_t c = 0; c < num_chunks_; ++c) {
         multiply(queries_ + (c * num_rows_ + rows.begin) * kDepthStride, key_panel(c, p),
                  chunk(c).size(), weights + p * kPanelCols, kDepthStride,
-                 c == 0 ? Start::kZero : Start::kContinue);
+                 c == 0 ? Start::kZero : Start::kContinue, {});
       }
     }
   }

@@ -314,7 +314,7 @@ class StepRunner {
       multiply(a + (c * kMaxTileKeys + keys.begin) * kDepthStride,
                panels + panel * kPanelCols * padded_dim_ + c * kMaxDepth * kPanelCols,
                chunk_size(c), to + keys.begin * kDepthStride + panel * kPanelCols, kDepthStride,
-               c == 0 ? Start::kZero : Start::kContinue);
+               c == 0 ? Start::kZero : Start::kContinue, {});
     }
   }
 
@@ -375,7 +375,7 @@ class StepRunner {
       tile_function(dims.size())(transposed_keys_ + dims.begin * kDepthStride + keys.begin,
                                  dscore_panel_ + keys.begin * kPanelCols, keys.size(),
                                  dqueries_ + dims.begin * kDepthStride + panel * kPanelCols,
-                                 kDepthStride, Start::kContinue);
+                                 kDepthStride, Start::kContinue, {});
     }
   }
 
@@ -401,13 +401,13 @@ class StepRunner {
   static void add_rectangle(const float* a, const float* b, std::int64_t depth, const Matrix& to) {
     const TileFunction multiply = tile_function(to.rows);
     if (to.cols == kPanelCols) {
-      multiply(a, b, depth, to.data, to.stride, Start::kContinue);
+      multiply(a, b, depth, to.data, to.stride, Start::kContinue, {});
       return;
     }
     HWY_ALIGN float wide[kTileRows * kPanelCols] = {};
     for (std::int64_t r = 0; r < to.rows; ++r)
       std::copy_n(to.row(r), to.cols, wide + r * kPanelCols);
-    multiply(a, b, depth, wide, kPanelCols, Start::kContinue);
+    multiply(a, b, depth, wide, kPanelCols, Start::kContinue, {});
     for (std::int64_t r = 0; r < to.rows; ++r)
       std::copy_n(wide + r * kPanelCols, to.cols, to.row(r));
   }

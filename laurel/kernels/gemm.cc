@@ -41,7 +41,7 @@ namespace laurel::kernels::HWY_NAMESPACE {
 // its rows after each panel: the panel stays, and a group of tiles comes from the second level.
 constexpr bool kRowsStay = kManyRegisters;
 constexpr std::int64_t kGroupTiles = kRowsStay ? 1 : 21;
-constexpr std::int64_t kMaxBlockRows = kRowsStay ? 512 : 1024;  // bounds the partial sums
+constexpr std::int64_t kMaxBlockRows = 1024;  // bounds the partial sums
 constexpr std::int64_t kTileFloats = kTileRows * kPanelCols;
 constexpr std::int64_t kPanelStride = kMaxDepth * kPanelCols;
 // Panels that are made from the same stored rows, where b lies as it is: rows are read in longer
@@ -58,6 +58,30 @@ std::int64_t max_block_panels(std::int64_t depth) {
       std::clamp<std::int64_t>(depth, 1, kMaxDepth) * kPanelCols * std::int64_t{sizeof(float)};
   return std::max<std::int64_t>(1, bytes / panel_bytes);
 }
+
+// Deals the rows of the next group to this group's calls of the tile, as evenly as can be.
+class RowsAhead {
+ public:
+  RowsAhead(const ConstMatrix& a, Range rows, std::int64_t first_col, std::int64_t num_calls)
+      : next_(rows.size() > 0 ? a.row(rows.begin) + first_col : nullptr),
+        stride_(a.stride),
+        num_rows_(rows.size()),
+        num_calls_(num_calls) {}
+
+  Ahead of_next_call() {
+    Ahead ahead{next_, stride_, 0};
+    for (credit_ += num_rows_; credit_ >= num_calls_; credit_ -= num_calls_) ++ahead.rows;
+    next_ += ahead.rows * stride_;
+    return ahead;
+  }
+
+ private:
+  const float* next_;
+  std::int64_t stride_;
+  std::int64_t num_rows_;
+  std::int64_t num_calls_;
+  std::int64_t credit_ = 0;  // below num_calls_
+};
 
 // One block of c, rows × columns, over all of the depth.
 class Block {
@@ -133,17 +157,6 @@ class Block {
 
   Range group_tiles(std::int64_t group) const { return part_of(num_tiles_, num_groups_, group); }
 
-  // A share of the next group's rows for each panel of this one, into the second level: the first
-  // holds what is in use.
-  void prefetch_rows(Range rows, Range k, std::int64_t p) const {
-    constexpr std::int64_t kLineFloats = 16;
-    const Range share = part_of(rows.size(), num_panels_, p);
-    for (std::int64_t r = share.begin; r < share.end; ++r) {
-      const float* row = product_.a.row(rows.begin + r);
-      for (std::int64_t i = k.begin; i < k.end; i += kLineFloats) __builtin_prefetch(row + i, 0, 2);
-    }
-  }
-
   // What the next tile is going to be written to.
   void prefetch_result(Range rows, Range cols) const {
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
@@ -151,6 +164,12 @@ class Block {
       hwy::Prefetch(c + cols.begin);
       hwy::Prefetch(c + cols.end - 1);
     }
+  }
+
+  // Partial sums lie in the order in which tiles are multiplied.
+  float* sums_of(std::int64_t p, std::int64_t tile) const {
+    if (!many_steps_) return sums_;
+    return sums_ + (kRowsStay ? tile * num_panels_ + p : p * num_tiles_ + tile) * kTileFloats;
   }
 
   // Rows of a power of two of bytes fall into the same cache sets; copies do not.
@@ -167,15 +186,15 @@ class Block {
   void multiply_group(std::int64_t group, Range k) {
     const Range tiles = group_tiles(group);
     const Range next_rows = group + 1 < num_groups_ ? rows_of(group_tiles(group + 1)) : Range{};
+    RowsAhead rows_ahead(product_.a, next_rows, k.begin, num_panels_ * tiles.size());
     load_rows(tiles, k);
     for (std::int64_t p = 0; p < num_panels_; ++p) {
       if (group == 0) expand(p, k);
-      prefetch_rows(next_rows, k, p);
-      multiply_panel(tiles, p, k);
+      multiply_panel(tiles, p, k, rows_ahead);
     }
   }
 
-  void multiply_panel(Range tiles, std::int64_t p, Range k) {
+  void multiply_panel(Range tiles, std::int64_t p, Range k, RowsAhead& rows_ahead) {
     const bool last = k.end == product_.depth;
     const Start start = k.begin == 0 ? Start::kZero : Start::kContinue;
     const Range cols = panel_cols(p);
@@ -183,8 +202,9 @@ class Block {
     const float* a = group_rows_;
     for (std::int64_t t = tiles.begin; t < tiles.end; ++t, a += kTileRows * kDepthStride) {
       if (last && t + 1 < tiles.end) prefetch_result(tile_rows(t + 1), cols);
-      float* sums = sums_ + (many_steps_ ? p * num_tiles_ + t : 0) * kTileFloats;
-      (t < num_high_ ? high_tile_ : low_tile_)(a, b, k.size(), sums, kPanelCols, start);
+      float* sums = sums_of(p, t);
+      (t < num_high_ ? high_tile_ : low_tile_)(a, b, k.size(), sums, kPanelCols, start,
+                                               rows_ahead.of_next_call());
       if (last) finish(tile_rows(t), cols, sums);
     }
   }
@@ -241,7 +261,7 @@ class Block {
   std::int64_t kept_panels_ = 0;
   float* group_rows_ = nullptr;  // [tile of the group, kTileRows, kDepthStride]
   float* panels_ = nullptr;      // [kept_panels_, kPanelStride]
-  float* sums_ = nullptr;        // [panel, tile, kTileRows, kPanelCols] between steps
+  float* sums_ = nullptr;        // [kTileRows, kPanelCols] of each tile and panel between steps
 };
 
 void multiply_share(const Product& product, Range rows, Range panels) {

@@ -37,9 +37,9 @@ constexpr std::int64_t kMaxStripRows = 256;  // of dw: their columns of dy stay 
 constexpr std::int64_t kStep = 384;
 constexpr std::int64_t kMaxStripCols = 2048;             // of dw: bounds the panels of x
 constexpr std::int64_t kGroupPanels = 256 / kPanelCols;  // prepared at a time
-constexpr std::int64_t kPanelStride = kMaxDepth * kPanelCols;
+constexpr std::int64_t kPanelStride = kStep * kPanelCols;
 // Columns of dy for one tile; not a multiple of the distance at which addresses share a cache set.
-constexpr std::int64_t kColumnsStride = kMaxDepth * kColumnStride + 16;
+constexpr std::int64_t kColumnsStride = kStep * kColumnStride + 16;
 // What preparing a panel costs, in rows of multiplying by it.
 constexpr std::int64_t kPrepareCost = 12;
 
@@ -134,7 +134,7 @@ class Strip {
       float* dw = task_.dw.row(rows.begin) + cols.begin;
       if (cols.size() == kPanelCols) {
         prefetch_after(tile, p, group);
-        multiply(a, b, depth_.size(), dw, task_.dw.stride, Start::kContinue);
+        multiply(a, b, depth_.size(), dw, task_.dw.stride, Start::kContinue, {});
       } else {
         add_narrow_tile(multiply, a, b, rows.size(), cols.size(), dw);
       }
@@ -146,7 +146,7 @@ class Strip {
     HWY_ALIGN float sums[kTileRows * kPanelCols] = {};
     for (std::int64_t r = 0; r < rows; ++r)
       std::copy_n(dw + r * task_.dw.stride, cols, sums + r * kPanelCols);
-    multiply(a, b, depth_.size(), sums, kPanelCols, Start::kContinue);
+    multiply(a, b, depth_.size(), sums, kPanelCols, Start::kContinue, {});
     for (std::int64_t r = 0; r < rows; ++r)
       std::copy_n(sums + r * kPanelCols, cols, dw + r * task_.dw.stride);
   }

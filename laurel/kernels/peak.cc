@@ -28,7 +28,8 @@ void call_tile(std::int64_t calls) {
   HWY_ALIGN float b[kPeakDepth * kPanelCols] = {};
   HWY_ALIGN float c[kTileRows * kPanelCols] = {};
   const TileFunction tile = tile_function(kTileRows);
-  for (std::int64_t i = 0; i < calls; ++i) tile(a, b, kPeakDepth, c, kPanelCols, Start::kContinue);
+  for (std::int64_t i = 0; i < calls; ++i)
+    tile(a, b, kPeakDepth, c, kPanelCols, Start::kContinue, {});
 }
 
 }  // namespace laurel::kernels::HWY_NAMESPACE

@@ -19,17 +19,6 @@ constexpr auto kYes = Accumulate::kYes;
 // reciprocal.
 double norm_roundings(const RowData& data) { return static_cast<double>(data.x.cols()) / 16 + 12; }
 
-double inverse_rms(RowData& data, std::int64_t row) {
-  double squares = 0;
-  for (std::int64_t c = 0; c < data.x.cols(); ++c)
-    squares += std::pow(double{data.x.at(row, c)}, 2);
-  return 1 / std::sqrt(squares / static_cast<double>(data.x.cols()) + double{kNormEps});
-}
-
-double weight_at(RowData& data, std::int64_t c) {
-  return load_element(data.weight.vector(data.x.cols()).data, data.weight.vector(0).dtype, c);
-}
-
 Grid2 norm_dx(RowData& data, Accumulate accumulate, ThreadPool& pool) {
   Grid2 dx = data.other;
   rms_norm_backward(data.x.view(), data.weight.vector(data.x.cols()), kNormEps, data.dy.view(),
@@ -44,14 +33,10 @@ reference::NormGradients norm_reference(RowData& data, Accumulate accumulate) {
 }
 
 double norm_dx_bound(RowData& data, std::int64_t r, std::int64_t c, double) {
-  const double s = inverse_rms(data, r);
-  double mean = 0;
-  for (std::int64_t i = 0; i < data.x.cols(); ++i) {
-    mean += std::abs(weight_at(data, i) * double{data.dy.at(r, i)} * double{data.x.at(r, i)}) /
-            static_cast<double>(data.x.cols());
-  }
-  const double direct = std::abs(weight_at(data, c) * double{data.dy.at(r, c)}) * s;
-  const double pull = std::abs(double{data.x.at(r, c)}) * s * s * s * mean;
+  const auto row = static_cast<std::size_t>(r);
+  const double s = data.inverse_rms[row];
+  const double direct = std::abs(data.weight_at(c) * double{data.dy.at(r, c)}) * s;
+  const double pull = std::abs(double{data.x.at(r, c)}) * s * s * s * data.mean_pull[row];
   return norm_roundings(data) * (direct + 4 * pull) + std::abs(double{data.other.at(r, c)}) + 2;
 }
 
@@ -97,7 +82,8 @@ const OpCase kOps[] = {
      [](RowData& data, std::int64_t, std::int64_t c, double) {
        double sum = std::abs(double{data.parameters[static_cast<std::size_t>(c)]});
        for (std::int64_t r = 0; r < data.x.rows(); ++r)
-         sum += std::abs(double{data.dy.at(r, c)} * double{data.x.at(r, c)}) * inverse_rms(data, r);
+         sum += std::abs(double{data.dy.at(r, c)} * double{data.x.at(r, c)}) *
+                data.inverse_rms[static_cast<std::size_t>(r)];
        return sum * (norm_roundings(data) + static_cast<double>(data.x.rows()) + 3);
      }},
     {"rotary_backward",

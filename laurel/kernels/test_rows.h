@@ -20,6 +20,8 @@ struct RowData {
   std::vector<std::int32_t> picks;  // row numbers of a table, one per row
   std::vector<float> parameters, cosines, sines;
   Stored table, weight;
+  // Of each row: 1 / root mean square of x, and the mean of |weight · dy · x|.
+  std::vector<double> inverse_rms, mean_pull;
 
   static constexpr std::int64_t kTableRows = 50;
   RowData(std::int64_t rows, std::int64_t cols, DType dtype, std::mt19937& rng)
@@ -33,6 +35,25 @@ struct RowData {
         weight(random_values(cols, rng), dtype, 1) {
     std::uniform_int_distribution<std::int32_t> pick(0, kTableRows - 1);
     for (std::int64_t r = 0; r < rows; ++r) picks.push_back(pick(rng));
+    for (std::int64_t r = 0; r < rows; ++r) measure_row(r);
+  }
+
+  double weight_at(std::int64_t c) const {
+    const VectorParameter values = weight.vector(c + 1);
+    return load_element(values.data, values.dtype, c);
+  }
+
+ private:
+  void measure_row(std::int64_t r) {
+    const auto count = static_cast<double>(x.cols());
+    double squares = 0, pull = 0;
+    for (std::int64_t c = 0; c < x.cols(); ++c) {
+      const double value = x.at(r, c);
+      squares += value * value;
+      pull += std::abs(weight_at(c) * double{dy.at(r, c)} * value);
+    }
+    inverse_rms.push_back(1 / std::sqrt(squares / count + double{kNormEps}));
+    mean_pull.push_back(pull / count);
   }
 };
 

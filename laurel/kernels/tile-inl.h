@@ -31,7 +31,7 @@ constexpr std::int64_t kPanelCols = 2 * kLanes;
 // Longest depth of one call, and the distance between rows of `a`: a constant, so that one register
 // addresses all rows; an odd number of cache lines, so that the rows do not fall into the same
 // cache sets.
-constexpr std::int64_t kMaxDepth = 384;
+constexpr std::int64_t kMaxDepth = kManyRegisters ? 576 : 384;
 constexpr std::int64_t kDepthStride = kMaxDepth + 16;
 
 // Distance between columns of an `a` that lies transposed.
@@ -41,8 +41,16 @@ enum class Start { kZero, kContinue };
 // Whether a[r, k] lies at r · kDepthStride + k, or at k · kColumnStride + r.
 enum class TileInput { kRows, kColumns };
 
-using TileFunction = void (*)(const float*, const float*, std::int64_t, float*, std::int64_t,
-                              Start);
+// Rows of `depth` floats that are going to be read after this call: it brings them into the
+// second-level cache, a line here and there, where a run of prefetches would wait for its end.
+struct Ahead {
+  const float* data = nullptr;
+  std::int64_t stride = 0;
+  std::int64_t rows = 0;
+};
+
+using TileFunction = void (*)(const float*, const float*, std::int64_t, float*, std::int64_t, Start,
+                              const Ahead&);
 
 // The tile for `rows` rows, 1 <= rows <= kTileRows:
 //   a: [rows, depth], laid out as `input` says; b: [depth, kPanelCols] dense; c: [rows,
