@@ -53,9 +53,14 @@ struct RowState {
   float maximum = -FLT_MAX;
 };
 
+// A thread keeps it between calls.
+struct PieceMemory {
+  Scratch queries, keys, values, outputs, gathered;
+};
+
 class PieceRunner {
  public:
-  explicit PieceRunner(const AttentionTask& task) : task_(task) {
+  PieceRunner(const AttentionTask& task, PieceMemory& memory) : task_(task), memory_(memory) {
     const AttentionShape& shape = task.shape;
     group_ = shape.num_heads / shape.num_kv_heads;
     num_chunks_ = ceil_div(shape.head_dim, kMaxDepth);
@@ -85,11 +90,11 @@ class PieceRunner {
   }
 
   void reserve() {
-    queries_ = query_memory_.get(num_chunks_ * num_rows_ * kDepthStride);
-    keys_ = key_memory_.get(num_chunks_ * kMaxDepth * kKeyBlock);
-    values_ = value_memory_.get(padded_dim_ * kKeyBlock);
-    outputs_ = output_memory_.get(num_rows_ * padded_dim_);
-    gathered_ = gather_memory_.get(kPanelCols * task_.shape.head_dim);
+    queries_ = memory_.queries.get(num_chunks_ * num_rows_ * kDepthStride);
+    keys_ = memory_.keys.get(num_chunks_ * kMaxDepth * kKeyBlock);
+    values_ = memory_.values.get(padded_dim_ * kKeyBlock);
+    outputs_ = memory_.outputs.get(num_rows_ * padded_dim_);
+    gathered_ = memory_.gathered.get(kPanelCols * task_.shape.head_dim);
     std::fill_n(outputs_, num_rows_ * padded_dim_, 0.0f);
     states_.assign(static_cast<std::size_t>(num_rows_), RowState());
   }
@@ -176,18 +181,34 @@ class PieceRunner {
 
   // values_: [padded_dim / kPanelCols][kKeyBlock, kPanelCols]. Returns whether all are finite.
   bool load_values(std::int64_t block, std::int64_t end) {
+    bool finite = true;
+    for (std::int64_t at = block; at < block + kKeyBlock;) {
+      const Range rows = at < end ? rows_at(at, end) : Range{};
+      if (rows.size() == 0) load_value(nullptr, at++ - block);
+      for (std::int64_t r = rows.begin; r < rows.end; ++r, ++at) {
+        const float* value = task_.v.row(r) + piece_.kv_head * task_.shape.head_dim;
+        finite = load_value(value, at - block) && finite;
+      }
+    }
+    return finite;
+  }
+
+  // Value j of the block, 0 without one. Returns whether it is finite.
+  bool load_value(const float* from, std::int64_t j) {
+    const F32 d;
     const std::int64_t dim = task_.shape.head_dim;
     bool finite = true;
-    for (std::int64_t j = 0; j < kKeyBlock; ++j) {
-      const Range row = block + j < end ? rows_at(block + j, block + j + 1) : Range{};
-      const float* from = row.size() > 0 ? task_.v.row(row.begin) + piece_.kv_head * dim : nullptr;
-      for (std::int64_t i = 0; i < padded_dim_; i += kPanelCols) {
-        float* to = values_ + (i / kPanelCols * kKeyBlock + j) * kPanelCols;
-        const std::int64_t count = from != nullptr ? std::min(kPanelCols, dim - i) : 0;
+    for (std::int64_t i = 0; i < padded_dim_; i += kPanelCols) {
+      float* to = values_ + (i / kPanelCols * kKeyBlock + j) * kPanelCols;
+      const std::int64_t count = from != nullptr ? std::min(kPanelCols, dim - i) : 0;
+      if (count == kPanelCols) {
+        hn::StoreU(hn::LoadU(d, from + i), d, to);
+        hn::StoreU(hn::LoadU(d, from + i + kLanes), d, to + kLanes);
+      } else {
         if (count > 0) std::copy_n(from + i, count, to);
         std::fill_n(to + count, kPanelCols - count, 0.0f);
-        finite = finite && all_finite(to);
       }
+      finite = finite && all_finite(to);
     }
     return finite;
   }
@@ -299,6 +320,7 @@ class PieceRunner {
   }
 
   const AttentionTask& task_;
+  PieceMemory& memory_;
   std::int64_t group_ = 0;
   std::int64_t num_chunks_ = 0;
   std::int64_t padded_dim_ = 0;
@@ -313,11 +335,11 @@ class PieceRunner {
   float* values_ = nullptr;
   float* outputs_ = nullptr;   // [row, padded_dim]
   float* gathered_ = nullptr;  // [kPanelCols, head_dim]
-  Scratch query_memory_, key_memory_, value_memory_, output_memory_, gather_memory_;
 };
 
 void attend_pieces(const AttentionTask& task, std::span<const AttentionPiece> pieces) {
-  PieceRunner runner(task);
+  static thread_local PieceMemory memory;
+  PieceRunner runner(task, memory);
   for (const AttentionPiece& piece : pieces) runner.run(piece);
 }
 
