@@ -20,6 +20,8 @@ constexpr std::int64_t kMaxBlockRows = 512;       // bounds the partial sums
 constexpr std::int64_t kMinWorkPerThread = 1 << 22;
 // What loading a panel's weights from afar costs, in rows of multiplying by it.
 constexpr std::int64_t kPanelCost = 4;
+// What rows that another thread has written cost, as a share of the product.
+constexpr double kMovedRowsCost = 1.0 / 32;
 
 struct Int8Product {
   const Int8Matrix& x;
@@ -193,7 +195,7 @@ void int8_linear(const Int8Matrix& x, const Int8Weight& weight, const VectorPara
   const Int8Kernels& kernels = int8_kernels();
   const std::int64_t num_tiles = ceil_div(y.cols, kernels.tile_cols);
   const std::int64_t work = (y.rows + kPanelCost) * y.cols * x.cols;
-  for_each_part(y.rows, num_tiles, kPanelCost, {work, kMinWorkPerThread}, pool,
+  for_each_part(y.rows, num_tiles, kPanelCost, {work, kMinWorkPerThread, kMovedRowsCost}, pool,
                 [&](Range rows, Range tiles) { multiply_share(product, kernels, rows, tiles); });
 }
 

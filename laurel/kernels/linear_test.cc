@@ -271,6 +271,13 @@ TEST(PartitionTest, GridUsesAtMostTheThreadsAndBalances) {
   EXPECT_EQ(best_grid(1024, 1, 6, 2).row_parts, 2);
 }
 
+TEST(PartitionTest, ColumnsAreDividedWhereThatSavesEnough) {
+  constexpr double kSaving = 1.0 / 32;
+  EXPECT_EQ(best_grid(504, 48, 4, 2).col_parts, 2);  // saves 1 %
+  EXPECT_EQ(best_grid(504, 48, 4, 2, kSaving).row_parts, 2);
+  EXPECT_EQ(best_grid(6, 48, 4, 2, kSaving).col_parts, 2);
+}
+
 // What the slowest thread has to do decides: the mean over the threads, divided by the largest
 // part.
 TEST(PartitionTest, SixtyFourThreadsShareAPackEvenly) {
