@@ -18,6 +18,7 @@
 #include "laurel/base/half.h"
 #include "laurel/kernels/ops.h"
 #include "laurel/kernels/parameter.h"
+#include "laurel/kernels/test_isas.h"
 
 namespace laurel::kernels::testing {
 
@@ -175,15 +176,9 @@ inline bool same_bits(const Grid2& a, const Grid2& b) {
   });
 }
 
-// Runs the body on every instruction set of this machine, then goes back to the best. Threads meet
-// in the same places on all of them: the thread sanitizer, a hundred times slower where vectors are
-// emulated, sees the best one.
+// Runs the body on every instruction set that tests go through, then goes back to the best.
 inline void for_each_isa(const std::function<void(const std::string&)>& body) {
-  std::vector<std::string> names = available_isas();
-#ifdef __SANITIZE_THREAD__
-  names = {names.back()};
-#endif
-  for (const std::string& isa : names) {
+  for (const std::string& isa : tested_isas()) {
     SCOPED_TRACE(isa);
     select_isa(isa);
     body(isa);

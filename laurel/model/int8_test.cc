@@ -11,6 +11,7 @@
 #include "laurel/base/file.h"
 #include "laurel/base/json.h"
 #include "laurel/kernels/ops.h"
+#include "laurel/kernels/test_isas.h"
 #include "laurel/model/golden_test_support.h"
 #include "laurel/model/int8_pack.h"
 #include "laurel/model/int8_weights.h"
@@ -89,7 +90,7 @@ TEST(Int8Model, AdaptersAreMergedBeforeWeightsAreQuantized) {
 
 TEST(Int8Model, BitsDoNotDependOnSharingBatchingOrThreads) {
   const Rows rows = rows_of("qwen2_window");
-  for (const std::string& isa : kernels::available_isas()) {
+  for (const std::string& isa : kernels::testing::tested_isas()) {
     SCOPED_TRACE(isa);
     kernels::select_isa(isa);
     ThreadPool one(1);
@@ -127,7 +128,7 @@ TEST(Int8Model, BitsAgreeBetweenInstructionSetsThatFuse) {
   ThreadPool pool(1);
   const RewardModel model = int8_model("llama", "", pool);
   const std::vector<float> want = rewards_of(model, rows, kApart, pool);
-  for (const std::string& isa : kernels::available_isas()) {
+  for (const std::string& isa : kernels::testing::tested_isas()) {
     if (!isa.starts_with("avx")) continue;
     kernels::select_isa(isa);
     EXPECT_EQ(rewards_of(model, rows, kApart, pool), want) << isa;

@@ -9,6 +9,7 @@
 #include "laurel/base/error.h"
 #include "laurel/base/json.h"
 #include "laurel/kernels/ops.h"
+#include "laurel/kernels/test_isas.h"
 #include "laurel/model/golden_test_support.h"
 #include "laurel/model/reward_model.h"
 
@@ -85,7 +86,7 @@ TEST_P(EveryIsa, BitsDoNotDependOnSharingBatchingOrThreads) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, EveryIsa, testing::ValuesIn(kernels::available_isas()),
+INSTANTIATE_TEST_SUITE_P(Isas, EveryIsa, testing::ValuesIn(kernels::testing::tested_isas()),
                          [](const auto& test) { return test.param; });
 
 TEST(RewardModel, MergesAdaptersAsPeftDoes) {
