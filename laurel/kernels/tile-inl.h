@@ -41,8 +41,9 @@ enum class Start { kZero, kContinue };
 // Whether a[r, k] lies at r · kDepthStride + k, or at k · kColumnStride + r.
 enum class TileInput { kRows, kColumns };
 
-// Rows of `depth` floats that are going to be read after this call: it brings them into the
-// second-level cache, a line here and there, where a run of prefetches would wait for its end.
+// Rows of `depth` floats, `stride` apart, that are going to be read after this call: it brings them
+// into the second-level cache. The tile of many registers does so a line here and there, where a
+// run of prefetches would wait for its end. No rows: nothing to bring.
 struct Ahead {
   const float* data = nullptr;
   std::int64_t stride = 0;
